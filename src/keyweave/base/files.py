@@ -1,0 +1,159 @@
+"""Files that are whole or not there at all: write beside, sync, rename."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keyweave.base.errors import InputError, MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What the operating system says, in words that tell what to do.
+_OS_FAULTS = {
+    errno.ENOSPC: ("the disk is full", "Free some space or choose another place with -o."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space or choose another place with -o."),
+    errno.EACCES: ("permission was denied", "Choose a place you may write to, or change its permissions."),
+    errno.EPERM: ("permission was denied", "Choose a place you may write to, or change its permissions."),
+    errno.EROFS: ("the disk is read-only", "Choose another place with -o."),
+    errno.ENOENT: ("there is no such file or folder", "Check the spelling of the path."),
+    errno.ENOTDIR: ("a part of the path is a file, not a folder", "Check the spelling of the path."),
+    errno.EISDIR: ("it is a folder, not a file", "Name a file inside it."),
+    errno.ENAMETOOLONG: ("the name is too long for this disk", "Choose a shorter name."),
+    errno.EMFILE: ("too many files are open", "Close some programs or raise the limit with `ulimit -n`."),
+    errno.EFBIG: ("the file is too large for this disk", "Choose another place with -o."),
+    errno.EIO: ("the disk reported a fault", "Check the disk, or choose another place."),
+}
+
+
+def explain(fault: OSError, path: Path, doing: str) -> MediaError:
+    """Put an operating-system fault into one sentence; `doing` is 'read' or 'write'."""
+    words, hint = _OS_FAULTS.get(fault.errno or 0, (fault.strerror or type(fault).__name__, None))
+    return MediaError(f"Cannot {doing} {path}: {words}.", hint)
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise unless `path` is free, or may be replaced."""
+    if path.is_dir():
+        raise InputError(f"Cannot write {path}: it is a folder, not a file.", "Name a file inside it.")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} already exists.", "Pass --overwrite to replace it, or choose another name.")
+
+
+@contextmanager
+def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary file name beside `path`; when the block succeeds, the file takes its place in one step.
+
+    Whatever happens in between (an exception, Ctrl-C, kill -9), `path` holds its old content or none.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    with _os_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _part_beside(path)
+        # Created here so that a place without permission is known before hours of work.
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        with _os_faults(path):
+            yield part
+            _sync(part)
+            _move_into_place(part, path, overwrite=overwrite)
+            _sync(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; when the block succeeds, it takes the place of `path`.
+
+    The caller decides before whether an existing folder may go (`overwrite`); an empty one always may.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"Cannot write into {path}: it is a file, not a folder.", "Choose another folder.")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise InputError(f"{path} already holds files.", "Pass --overwrite to replace them, or choose another folder.")
+    with _os_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _part_beside(path)
+        part.mkdir()
+    try:
+        with _os_faults(path):
+            yield part
+            for made in part.iterdir():
+                _sync(made)
+            _sync(part)
+            old = _part_beside(path) if path.exists() else None
+            if old:
+                path.rename(old)
+            part.rename(path)
+            _sync(path.parent)
+            if old:
+                shutil.rmtree(old)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a whole text file, or nothing."""
+    with replacing(path, overwrite=overwrite) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def existing_file(path: Path) -> Path:
+    """Return `path` if it is a readable file with something in it; say what is wrong if not."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a file is needed.", "Name a file inside it.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist.", "Check the spelling of the path.")
+    if not path.is_file():
+        raise InputError(f"{path} is not a regular file.", "Copy its content into a file first.")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise MediaError(f"{path} is empty (0 bytes).", "Copy or download it again.")
+    except OSError as fault:
+        raise explain(fault, path, "read") from fault
+    return path
+
+
+def _part_beside(path: Path) -> Path:
+    # A long name plus our suffix could pass the disk's limit of 255 bytes; the random part alone keeps it unique.
+    return path.parent / f".{path.name[:40]}.{secrets.token_hex(6)}.part"
+
+
+@contextmanager
+def _os_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise explain(fault, path, "write") from fault
+
+
+def _sync(path: Path) -> None:
+    """Force a file or folder onto the disk; folders cannot be synced on Windows, and need not be."""
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _move_into_place(part: Path, path: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        part.replace(path)
+        return
+    try:
+        # Unlike rename, link refuses to replace a file that appeared while we worked.
+        path.hardlink_to(part)
+    except OSError:
+        # It did appear, or this disk has no hard links.
+        refuse_existing(path, overwrite=False)
+        part.rename(path)

@@ -1,0 +1,1 @@
+"""Floor 1: pictures, clips and sound; reading and writing them. Never imports torch."""
