@@ -7,13 +7,13 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyweave.base.errors import InputError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # What the operating system says, in words that tell what to do.
 _OS_FAULTS = {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Frame = NDArray[np.uint8]  # (H, W, 3 or 4), sRGB, straight alpha
 Samples = NDArray[np.float32]  # (N, C), full scale is -1..1
