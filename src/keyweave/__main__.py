@@ -1,0 +1,5 @@
+"""`python -m keyweave` is `keyweave`."""
+
+from keyweave.cli.main import entry
+
+entry()

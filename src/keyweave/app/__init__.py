@@ -1,0 +1,1 @@
+"""Floor 7: the table of systems and engines, and running a job."""

@@ -1,0 +1,78 @@
+"""One plain function per system, for those who work in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from keyweave.app.fields import read_options
+from keyweave.app.jobs import Job, Result, run_job
+from keyweave.app.systems import SYSTEMS
+from keyweave.base.errors import InputError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.media.types import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def inbetween(
+    pictures: Sequence[str | Path | Image | np.ndarray | PillowImage.Image],
+    output: str | Path | None = None,
+    *,
+    engine: str | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Result:
+    """Fill the time between keyframes.
+
+    Args:
+        pictures: two or more, in order: paths, keyweave or Pillow images, or uint8 arrays (H, W, 3 or 4).
+        output: where the film goes, its ending chooses the format; None keeps it in memory (`result.clip`).
+        engine: who draws the in-betweens; None for the default.
+        seed: decides all chance; None to draw one, which the recipe records.
+        overwrite: whether an existing output may be replaced.
+        progress: told how far the work is.
+        options: those of `keyweave inbetween --help`, such as frames=10, fps=12, size="640x360".
+    """
+    return run_job(_job("inbetween", pictures, output, options, engine, seed, overwrite=overwrite), progress)
+
+
+def _job(
+    system: str,
+    pictures: Sequence[Any],
+    output: str | Path | None,
+    options: dict[str, Any],
+    engine: str | None,
+    seed: int | None,
+    *,
+    overwrite: bool,
+) -> Job:
+    return Job(
+        system=system,
+        inputs=tuple(_picture(one) for one in pictures),
+        options=read_options(SYSTEMS[system].options_model(), options),
+        engine=engine,
+        seed=seed,
+        output=None if output is None else Path(output),
+        overwrite=overwrite,
+    )
+
+
+def _picture(source: Any) -> Path | Image:
+    if isinstance(source, str | Path):
+        return Path(source)
+    if isinstance(source, Image):
+        return source
+    if isinstance(source, PillowImage.Image):
+        return Image(np.array(source.convert("RGBA" if source.has_transparency_data else "RGB")))
+    if isinstance(source, np.ndarray):
+        return Image(source)
+    raise InputError(
+        f"A picture must be a path, an image or an array; got {type(source).__name__}.", "Pass a path or a uint8 array."
+    )

@@ -1,0 +1,240 @@
+"""Running a job: the only place that opens inputs and writes outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keyweave.app.systems import SYSTEMS, Engine, System, find
+from keyweave.base.errors import InputError
+from keyweave.base.files import existing_file, refuse_existing, write_text
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.recipe import InputMark, Recipe, sha256_of_file
+from keyweave.base.seeds import draw_seed
+from keyweave.base.version import VERSION
+from keyweave.media.clips import read_clip
+from keyweave.media.images import read_image
+from keyweave.media.types import Clip, Image
+from keyweave.media.writers import format_of, write_clip
+from keyweave.timeline.renderer import render
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from keyweave.timeline.options import FilmOptions
+    from keyweave.timeline.types import Timeline
+
+# Their versions can change the bytes of an output.
+_LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be made.
+
+    Args:
+        system: a name of the table of systems.
+        inputs: files, or pictures in memory.
+        options: an instance of the system's options model; None for its defaults.
+        engine: who draws the in-betweens; None for the system's default.
+        seed: decides all chance; None to draw one, which the recipe then records.
+        output: where the film goes, its ending chooses the format; None keeps it in memory.
+        overwrite: whether an existing output may be replaced.
+    """
+
+    system: str
+    inputs: tuple[Path | Image, ...]
+    options: FilmOptions | None = None
+    engine: str | None = None
+    seed: int | None = None
+    output: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made.
+
+    Args:
+        recipe: all that decided it.
+        frames: how many there are.
+        size: width and height.
+        rate: frames per second.
+        path: the film, if it was written.
+        sidecar: the recipe beside it.
+        notes: what the format could not keep, as sentences.
+        timings: seconds by part.
+    """
+
+    recipe: Recipe
+    frames: int
+    size: tuple[int, int]
+    rate: Fraction
+    path: Path | None = None
+    sidecar: Path | None = None
+    notes: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+    _clip: Clip | None = None
+
+    @property
+    def duration(self) -> Fraction:
+        """Exact length in seconds."""
+        return self.frames / self.rate
+
+    @property
+    def clip(self) -> Clip:
+        """The frames in memory; a written film is read back."""
+        if self._clip is not None:
+            return self._clip
+        assert self.path is not None
+        return read_clip(self.path)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job that was checked and laid out, with nothing drawn yet."""
+
+    job: Job
+    system: System
+    engine: Engine
+    options: FilmOptions
+    timeline: Timeline
+    recipe: Recipe
+
+    @property
+    def frames(self) -> int:
+        """How many frames the film will have."""
+        return self.timeline.frame_count(self.options.fps)
+
+
+def plan_job(job: Job) -> Plan:
+    """Check everything that can be checked before work begins, and lay out the timeline."""
+    system = find(SYSTEMS, job.system, "a system")
+    engine = system.pick_engine(job.engine)
+    options = _options(job, system)
+    if job.output is not None:
+        format_of(job.output)
+        refuse_existing(sidecar_of(job.output), overwrite=job.overwrite)
+        if "%" not in job.output.name:
+            refuse_existing(job.output, overwrite=job.overwrite)
+        _refuse_input_as_output(job)
+    if len(job.inputs) < system.fewest:
+        names = " ".join(system.takes[: system.fewest])
+        raise InputError(
+            f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",
+            "Name one more picture.",
+        )
+    images = [source if isinstance(source, Image) else read_image(source) for source in job.inputs]
+    recipe = Recipe(
+        system=system.name,
+        engine=engine.name,
+        inputs=tuple(_mark(source) for source in job.inputs),
+        options=options.model_dump(mode="json"),
+        seed=draw_seed() if job.seed is None else job.seed,
+        version=VERSION,
+        libraries={name: metadata.version(name) for name in _LIBRARIES},
+    )
+    return Plan(job, system, engine, options, system.make_timeline(images, options), recipe)
+
+
+def run_job(job: Job, progress: Progress = SILENT) -> Result:
+    """Make what the job describes: whole, or not at all."""
+    began = time.monotonic()
+    plan = plan_job(job)
+    _tell(plan, progress)
+    planned = time.monotonic()
+    frames = render(plan.timeline, plan.options.fps, plan.engine.load(), seed=plan.recipe.seed, progress=progress)
+    width, height = plan.timeline.size
+    if job.output is None:
+        clip = Clip(np.stack(list(frames)), plan.options.fps)
+        return Result(plan.recipe, len(clip), (width, height), clip.rate, timings=_timings(began, planned), _clip=clip)
+    written = write_clip(
+        job.output,
+        frames,
+        plan.options.fps,
+        crf=plan.options.crf,
+        comment=plan.recipe.to_json(),
+        overwrite=job.overwrite,
+    )
+    sidecar = sidecar_of(job.output)
+    write_text(sidecar, _sidecar_text(plan.recipe, job, sidecar), overwrite=True)
+    for note in written.notes:
+        progress.warn(note)
+    return Result(
+        plan.recipe,
+        written.frames,
+        (written.width, written.height),
+        plan.options.fps,
+        job.output,
+        sidecar,
+        written.notes,
+        _timings(began, planned),
+    )
+
+
+def sidecar_of(output: Path) -> Path:
+    """Name the file beside an output that holds its recipe and where its inputs lay."""
+    if "%" in output.name:
+        return output.parent / "recipe.json"
+    return output.with_name(output.name + ".json")
+
+
+def _options(job: Job, system: System) -> FilmOptions:
+    model = system.options_model()
+    if job.options is None:
+        return model.model_validate({})
+    if not isinstance(job.options, model):
+        raise InputError(
+            f"{system.name} takes {model.__name__}; got {type(job.options).__name__}.", f"Build a {model.__name__}."
+        )
+    return job.options
+
+
+def _refuse_input_as_output(job: Job) -> None:
+    assert job.output is not None
+    for source in job.inputs:
+        if isinstance(source, Path) and source.resolve() == job.output.resolve():
+            raise InputError(f"{source} is both an input and the output.", "Choose another name with -o.")
+
+
+def _mark(source: Path | Image) -> InputMark:
+    if isinstance(source, Image):
+        shape = json.dumps(source.pixels.shape).encode()
+        return InputMark(
+            "(in memory)", hashlib.sha256(shape + np.ascontiguousarray(source.pixels).tobytes()).hexdigest()
+        )
+    return InputMark(source.name, sha256_of_file(existing_file(source)))
+
+
+def _tell(plan: Plan, progress: Progress) -> None:
+    """Say what is about to happen, and what may not be what was wanted."""
+    width, height = plan.timeline.size
+    pictures = [span.source for span in plan.timeline.spans]
+    if all(np.array_equal(one.first.pixels, one.last.pixels) for one in pictures):
+        progress.warn("All keyframes show the same picture; the film will stand still.")
+    progress.say(
+        f"{plan.system.name}: {plan.frames} frames, {width}x{height}, {plan.frames / plan.options.fps} s at "
+        f"{plan.options.fps} fps, engine {plan.engine.name} on {plan.recipe.device}"
+    )
+
+
+def _sidecar_text(recipe: Recipe, job: Job, sidecar: Path) -> str:
+    row: dict[str, Any] = json.loads(recipe.to_json())
+    row["paths"] = [
+        Path(os.path.relpath(source, sidecar.parent)).as_posix() if isinstance(source, Path) else None
+        for source in job.inputs
+    ]
+    return json.dumps(row, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def _timings(began: float, planned: float) -> dict[str, float]:
+    now = time.monotonic()
+    return {"reading": planned - began, "drawing and writing": now - planned, "whole": now - began}

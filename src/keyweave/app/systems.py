@@ -1,0 +1,111 @@
+"""The table of systems and engines. A new one is a row here and a folder of its own; nothing else changes."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from keyweave.media.types import Image
+    from keyweave.protocols import Inbetweener
+    from keyweave.timeline.options import FilmOptions
+    from keyweave.timeline.types import Timeline
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to draw in-betweens.
+
+    Args:
+        name: what people type.
+        says: one line about it.
+        run: "module:function", imported when first needed.
+    """
+
+    name: str
+    says: str
+    run: str
+
+    def load(self) -> Inbetweener:
+        """Import the function."""
+        return _load(self.run)
+
+
+@dataclass(frozen=True)
+class System:
+    """Something that makes films.
+
+    Args:
+        name: the word for it everywhere: command, folder, page, table.
+        says: one line about it.
+        options: "module:class" of its options model.
+        run: "module:function" from (images, options) to a Timeline.
+        takes: what its inputs are called, the last one repeatable.
+        fewest: how many inputs it needs.
+        engines: those that can fill its gaps, the default first.
+    """
+
+    name: str
+    says: str
+    options: str
+    run: str
+    takes: tuple[str, ...]
+    fewest: int
+    engines: tuple[str, ...]
+
+    def options_model(self) -> type[FilmOptions]:
+        """Import the options model."""
+        return _load(self.options)
+
+    def make_timeline(self, images: Sequence[Image], options: FilmOptions) -> Timeline:
+        """Run the pipeline of the system."""
+        return _load(self.run)(images, options)
+
+    def pick_engine(self, name: str | None) -> Engine:
+        """Return the engine of that name, or the default."""
+        return find(ENGINES, name or self.engines[0], "an engine", self.engines)
+
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            "crossfade",
+            "One picture fades into the next. No motion, no learning.",
+            "keyweave.classical.crossfade:crossfade",
+        ),
+    )
+}
+
+SYSTEMS: dict[str, System] = {
+    system.name: system
+    for system in (
+        System(
+            name="inbetween",
+            says="Fill the time between keyframes: pictures in, film out.",
+            options="keyweave.systems.inbetween.options:InbetweenOptions",
+            run="keyweave.systems.inbetween.pipeline:inbetween",
+            takes=("FIRST", "LAST", "MORE"),
+            fewest=2,
+            engines=("crossfade",),
+        ),
+    )
+}
+
+
+def find(table: Mapping[str, Any], name: str, what: str, allowed: Sequence[str] | None = None) -> Any:
+    """Return a row of a table, or say which there are."""
+    names = list(table) if allowed is None else list(allowed)
+    if name not in names:
+        raise InputError(f"{name!r} is not {what} that keyweave knows here.", f"Choose from: {', '.join(names)}.")
+    return table[name]
+
+
+def _load(place: str) -> Any:
+    module, name = place.split(":")
+    return cast("Any", getattr(importlib.import_module(module), name))

@@ -1,0 +1,1 @@
+"""Floor 6: in-betweeners without learning."""

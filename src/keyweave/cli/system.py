@@ -1,0 +1,114 @@
+"""The command of any system of the table: its pictures, its options, its film."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keyweave.app.systems import ENGINES, SYSTEMS
+from keyweave.cli.face import show_json, size_words, watched
+from keyweave.cli.parser import Parser, chosen, seed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from keyweave.app.jobs import Plan, Result
+
+
+def build(name: str) -> Parser:
+    """Make the parser from the system's row and its options model."""
+    system = SYSTEMS[name]
+    required, more = system.takes[: system.fewest], system.takes[system.fewest :]
+    places = [*required, *(f"[{one} ...]" for one in more)]
+    engines = "\n".join(f"  {engine:<12}{ENGINES[engine].says}" for engine in system.engines)
+    parser = Parser(name, system.says, usage=f"{' '.join(places)} -o OUT [options]", epilog=f"engines:\n{engines}")
+    parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE", help="the keyframes, in order")
+    add = parser.add_argument
+    add("-o", "--output", type=Path, metavar="OUT", required=True, help="the film; its ending chooses the format")
+    add("--engine", choices=system.engines, help=f"who draws the in-betweens (default: {system.engines[0]})")
+    parser.add_model(system.options_model())
+    add("--seed", type=seed, metavar="N", help="decides all chance; drawn and recorded if not given")
+    add("--overwrite", action="store_true", help="replace the output if it exists")
+    add("--dry-run", action="store_true", help="check everything and say what would be made, but make nothing")
+    add("--json", action="store_true", help="print events as JSON lines")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the job, or only plan it."""
+    from keyweave.app.fields import read_options  # noqa: PLC0415 - the help must be quick
+    from keyweave.app.jobs import Job, plan_job, run_job  # noqa: PLC0415
+
+    model = SYSTEMS[args.command].options_model()
+    job = Job(
+        system=args.command,
+        inputs=tuple(args.pictures),
+        options=read_options(model, chosen(args, model)),
+        engine=args.engine,
+        seed=args.seed,
+        output=args.output,
+        overwrite=args.overwrite,
+    )
+    if args.dry_run:
+        _show_plan(plan_job(job), as_json=args.json)
+        return 0
+    with watched(args.command, as_json=args.json) as progress:
+        result = run_job(job, progress)
+        progress.end()
+    show_result(result, as_json=args.json)
+    return 0
+
+
+def show_result(result: Result, *, as_json: bool) -> None:
+    """Say what was made and how to make it again."""
+    assert result.path is not None
+    if as_json:
+        show_json(
+            {
+                "event": "result",
+                "output": str(result.path),
+                "sidecar": str(result.sidecar),
+                "recipe": json.loads(result.recipe.to_json()),
+                "frames": result.frames,
+                "width": result.size[0],
+                "height": result.size[1],
+                "fps": str(result.rate),
+                "duration": float(result.duration),
+                "notes": list(result.notes),
+                "timings": {name: round(seconds, 3) for name, seconds in result.timings.items()},
+            }
+        )
+        return
+    weight = f", {size_words(result.path.stat().st_size)}" if result.path.is_file() else ""
+    print(f"{result.path}: {film_words(result)}{weight}, seed {result.recipe.seed}, in {result.timings['whole']:.1f} s")
+
+
+def film_words(made: Result) -> str:
+    """Describe a film: frames, size, length and rate."""
+    width, height = made.size
+    return f"{made.frames} frames, {width}x{height}, {float(made.duration):.3g} s at {float(made.rate):.5g} fps"
+
+
+def _show_plan(plan: Plan, *, as_json: bool) -> None:
+    width, height = plan.timeline.size
+    row = {
+        "event": "plan",
+        "output": str(plan.job.output),
+        "system": plan.system.name,
+        "engine": plan.engine.name,
+        "frames": plan.frames,
+        "width": width,
+        "height": height,
+        "fps": str(plan.options.fps),
+        "duration": float(plan.frames / plan.options.fps),
+        "seed": plan.recipe.seed,
+        "device": plan.recipe.device,
+    }
+    if as_json:
+        show_json(row)
+        return
+    print("Nothing was made; this is what would be:")
+    for name, value in row.items():
+        if name != "event":
+            print(f"  {name:<10}{value}")

@@ -1,0 +1,31 @@
+"""The seams of the house: what each exchangeable part is called with. A plain function satisfies each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from fractions import Fraction
+
+    from keyweave.base.progress import Progress
+    from keyweave.media.types import Frame, Image
+
+
+class Inbetweener(Protocol):
+    """Fills the time between two pictures.
+
+    Args:
+        first: the picture at time 0.
+        last: the picture at time 1; same size and channels as `first`.
+        times: rising, each strictly between 0 and 1; the two ends are never asked for.
+        seed: decides all chance.
+        progress: a part of the job with `len(times)` steps; call `step` for each frame.
+
+    Returns:
+        One frame (H, W, C) per time, in order: an array (T, H, W, C), or a generator where frames can be streamed.
+    """
+
+    def __call__(  # noqa: D102 - the class says it
+        self, first: Image, last: Image, times: Sequence[Fraction], *, seed: int, progress: Progress
+    ) -> Iterable[Frame]: ...

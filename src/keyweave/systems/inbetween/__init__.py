@@ -1,0 +1,1 @@
+"""Floor 6: keyframes in, film out; the room of Generative Inbetweening."""

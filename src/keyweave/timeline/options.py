@@ -1,0 +1,54 @@
+"""How a timeline becomes a film: declared once, for every system that makes one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from keyweave.timeline.times import parse_rate, parse_seconds, parse_size
+
+
+def _from_text(parse: Any) -> BeforeValidator:
+    """Read text and plain numbers with one of our parsers; let everything else through to be checked by its type."""
+    return BeforeValidator(
+        lambda value: parse(str(value)) if isinstance(value, str | int | float | Fraction) else value
+    )
+
+
+def _size_words(size: tuple[int, int] | None) -> str | None:
+    return None if size is None else f"{size[0]}x{size[1]}"
+
+
+_AS_TEXT = PlainSerializer(lambda value: None if value is None else str(value), return_type=str | None)
+
+Rate = Annotated[Fraction, _from_text(parse_rate), _AS_TEXT]
+Seconds = Annotated[Fraction, _from_text(parse_seconds), _AS_TEXT]
+Size = Annotated[tuple[int, int], _from_text(parse_size), PlainSerializer(_size_words, return_type=str | None)]
+Fit = Literal["crop", "pad", "stretch"]
+
+
+class FilmOptions(BaseModel):
+    """Options that every film has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    fps: Rate = Field(
+        Fraction(24),
+        description="frames per second, a number or a fraction such as 24000/1001",
+        json_schema_extra={"metavar": "R"},
+    )
+    size: Size | None = Field(
+        None,
+        description="width x height of the film; without it, the size of the first picture",
+        json_schema_extra={"metavar": "WxH"},
+    )
+    fit: Fit = Field("crop", description="how a picture of another shape fills the size")
+    crf: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="quality of lossy formats: lower is better and larger; without it, near-transparent",
+        json_schema_extra={"metavar": "N"},
+    )

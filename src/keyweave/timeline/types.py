@@ -1,0 +1,147 @@
+"""Keyframes at exact times, and the spans between them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+from typing import TYPE_CHECKING
+
+from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keyweave.media.types import Image
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A picture that must be on screen at an exact time."""
+
+    image: Image
+    at: Fraction  # seconds
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A map of time that never runs backward: straight lines through exact knots, from (0, 0) to (1, 1).
+
+    The first number of a knot is how much of a span's time has passed, the second how far its source has come. A flat
+    piece holds still; a steep one hurries.
+    """
+
+    knots: tuple[tuple[Fraction, Fraction], ...] = ((Fraction(0), Fraction(0)), (Fraction(1), Fraction(1)))
+
+    def __post_init__(self) -> None:
+        passed, come = zip(*self.knots, strict=True)
+        ends_right = self.knots[0] == (0, 0) and self.knots[-1] == (1, 1)
+        if not ends_right or any(a >= b for a, b in pairwise(passed)) or any(a > b for a, b in pairwise(come)):
+            knots = ", ".join(f"({a}, {b})" for a, b in self.knots)
+            raise InputError(
+                f"A warp must run from (0, 0) to (1, 1) with rising times and never backward; got {knots}."
+            )
+
+    def __call__(self, passed: Fraction) -> Fraction:
+        """Tell how far the source has come when the share `passed` of the span's time has passed, both in [0, 1]."""
+        after = min(bisect_right(self.knots, passed, key=lambda knot: knot[0]), len(self.knots) - 1)
+        (t0, s0), (t1, s1) = self.knots[after - 1], self.knots[after]
+        return s0 + (passed - t0) * (s1 - s0) / (t1 - t0)
+
+
+STEADY = Warp()
+
+
+@dataclass(frozen=True)
+class Between:
+    """A source that an engine must draw: the way from one picture to the next."""
+
+    first: Image
+    last: Image
+
+    def __post_init__(self) -> None:
+        if self.first.pixels.shape != self.last.pixels.shape:
+            raise InputError(
+                f"Two keyframes of one span must have the same size and channels; got {_shape_words(self.first)} and "
+                f"{_shape_words(self.last)}.",
+                "Fit them to one size first.",
+            )
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the timeline and what fills it."""
+
+    source: Between
+    start: Fraction  # seconds
+    stop: Fraction
+    warp: Warp = STEADY
+
+    def __post_init__(self) -> None:
+        if self.start >= self.stop:
+            raise InputError(f"A span must stop after it starts; got {self.start} s to {self.stop} s.")
+
+    def progress_at(self, at: Fraction) -> Fraction:
+        """Tell how far the source has come at a time within the span, 0 to 1."""
+        return self.warp((at - self.start) / (self.stop - self.start))
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Spans that follow one another without a gap. Both ends are keyframes, and both are shown."""
+
+    spans: tuple[Span, ...]
+
+    def __post_init__(self) -> None:
+        if not self.spans:
+            raise InputError("A timeline needs at least one span.", "Give at least two keyframes.")
+        for before, after in pairwise(self.spans):
+            if before.stop != after.start:
+                raise InputError(
+                    f"Spans must follow one another; one stops at {before.stop} s, the next starts at {after.start} s."
+                )
+            if before.source.last.pixels.shape != after.source.first.pixels.shape:
+                raise InputError(
+                    f"All keyframes of a timeline must have the same size and channels; got "
+                    f"{_shape_words(before.source.last)} and {_shape_words(after.source.first)}.",
+                    "Fit them to one size first.",
+                )
+
+    @classmethod
+    def through(cls, keyframes: Sequence[Keyframe]) -> Timeline:
+        """Lay a timeline through keyframes in the order of their times."""
+        if len(keyframes) < 2:
+            raise InputError(
+                f"A timeline needs at least two keyframes; got {len(keyframes)}.", "Give one more picture."
+            )
+        for before, after in pairwise(keyframes):
+            if before.at >= after.at:
+                raise InputError(
+                    f"Keyframes must come at rising times; got one at {before.at} s before one at {after.at} s."
+                )
+        return cls(tuple(Span(Between(a.image, b.image), a.at, b.at) for a, b in pairwise(keyframes)))
+
+    @property
+    def start(self) -> Fraction:
+        """The time of the first keyframe."""
+        return self.spans[0].start
+
+    @property
+    def stop(self) -> Fraction:
+        """The time of the last keyframe."""
+        return self.spans[-1].stop
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of every frame."""
+        return self.spans[0].source.first.size
+
+    def frame_count(self, rate: Fraction) -> int:
+        """Count the frames at a constant rate, the last keyframe's included."""
+        return floor((self.stop - self.start) * rate) + 1
+
+
+def _shape_words(image: Image) -> str:
+    return f"{image.width}x{image.height} with {image.pixels.shape[2]} channels"
