@@ -15,7 +15,8 @@ from keyweave.base import version as _version
 
 if TYPE_CHECKING:
     from keyweave.app.friendly import inbetween
-    from keyweave.app.jobs import Job, Result, run_job
+    from keyweave.app.jobs import Job, Result
+    from keyweave.app.jobs import run_job as run
     from keyweave.app.rerun import rerun
     from keyweave.base.errors import KeyweaveError
     from keyweave.base.progress import Event, Progress
@@ -41,35 +42,36 @@ __all__ = [
     "read_clip",
     "read_image",
     "rerun",
-    "run_job",
+    "run",
     "write_clip",
     "write_image",
 ]
 
-_ROOMS = {
-    "Audio": "media.types",
-    "Clip": "media.types",
-    "Event": "base.progress",
-    "Image": "media.types",
-    "Job": "app.jobs",
-    "KeyweaveError": "base.errors",
-    "Progress": "base.progress",
-    "Result": "app.jobs",
-    "inbetween": "app.friendly",
-    "open_frames": "media.clips",
-    "read_clip": "media.clips",
-    "read_image": "media.images",
-    "rerun": "app.rerun",
-    "run_job": "app.jobs",
-    "write_clip": "media.writers",
-    "write_image": "media.images",
+_PLACES = {
+    "Audio": "media.types:Audio",
+    "Clip": "media.types:Clip",
+    "Event": "base.progress:Event",
+    "Image": "media.types:Image",
+    "Job": "app.jobs:Job",
+    "KeyweaveError": "base.errors:KeyweaveError",
+    "Progress": "base.progress:Progress",
+    "Result": "app.jobs:Result",
+    "inbetween": "app.friendly:inbetween",
+    "open_frames": "media.clips:open_frames",
+    "read_clip": "media.clips:read_clip",
+    "read_image": "media.images:read_image",
+    "rerun": "app.rerun:rerun",
+    "run": "app.jobs:run_job",
+    "write_clip": "media.writers:write_clip",
+    "write_image": "media.images:write_image",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name not in _PLACES:
         raise AttributeError(f"module 'keyweave' has no attribute {name!r}")
-    return getattr(import_module(f"keyweave.{_ROOMS[name]}"), name)
+    room, own_name = _PLACES[name].split(":")
+    return getattr(import_module(f"keyweave.{room}"), own_name)
 
 
 def __dir__() -> list[str]:

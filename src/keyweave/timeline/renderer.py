@@ -65,6 +65,8 @@ def _render_span(
             frame = _checked(next(drawn, None), first.pixels.shape)
         shown_at = come
         yield frame
+    if next(drawn, None) is not None:
+        raise ValueError("the engine drew more frames than it was asked for")
 
 
 def _checked(frame: Frame | None, shape: tuple[int, ...]) -> Frame:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?|\.\d+)s?")
+_SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*)s?")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d+))?")
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})")
 MOST_FPS = 1000
 
 
 def parse_seconds(text: str) -> Fraction:
-    """Read '2', '2.5', '2.5s', '1:02.5' or '1:00:02' as exact seconds; raises ValueError with a sentence."""
+    """Read '2', '2.5', '2.5s', '125/2', '1:02.5' or '1:00:02' as exact seconds; raises ValueError with a sentence."""
     match = _SECONDS.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a time; write seconds such as 2.5, or minutes and seconds such as 1:02.5")
