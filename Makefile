@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint format docs clean
+.PHONY: help demo test test-all lint format docs tables clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ format: $(VENV)/.dev ## put the code into its usual form
 
 docs: $(VENV)/.docs ## build the pages into site/
 	@$(BIN)/zensical build --clean
+
+tables: $(VENV)/.core ## write the option tables in docs/ anew from the code
+	@$(BIN)/python docs/make_tables.py
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) demo site build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
