@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from keyweave.base.errors import InputError
 
 
 def make(keyframes, output: Path, **given):
-    return inbetween(keyframes, output, seed=5, **({"frames": 4, "fps": 12} | given))
+    options: dict[str, Any] = {"frames": 4, "fps": 12} | given
+    return inbetween(keyframes, output, seed=5, **options)
 
 
 @pytest.mark.parametrize(

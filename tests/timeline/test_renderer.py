@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.seeds import derive
 from keyweave.media.types import Frame, Image
+from keyweave.timeline.easing import Easing
 from keyweave.timeline.renderer import render
 from keyweave.timeline.types import Between, Keyframe, Span, Timeline, Warp
 
@@ -58,12 +59,36 @@ def test_times_are_exact_and_seeds_differ_by_span():
     assert engine.seeds == [derive(5, "span", 0), derive(5, "span", 1)]
 
 
-def test_a_keyframe_off_the_grid_is_passed_between_two_frames():
-    timeline = Timeline.through([Keyframe(flat(0), F(0)), Keyframe(flat(90), F(1, 2)), Keyframe(flat(0), F(1))])
+def test_a_keyframe_off_the_grid_is_shown_on_the_nearest_frame_and_the_others_stay_on_time():
+    timeline = Timeline.through([Keyframe(flat(0), F(0)), Keyframe(flat(90), F(7, 15)), Keyframe(flat(0), F(14, 15))])
     engine = Recorder()
-    levels = [int(frame[0, 0, 0]) for frame in render(timeline, F(3), engine, seed=0)]
-    assert levels == [0, 60, 60, 0]
-    assert engine.asked == [[F(2, 3)], [F(1, 3)]]
+    levels = [int(frame[0, 0, 0]) for frame in render(timeline, F(5), engine, seed=0)]
+    assert levels == [0, 39, 90, 64, 26, 0]
+    assert engine.asked == [[F(3, 7)], [F(2, 7), F(5, 7)]]
+
+
+@pytest.mark.parametrize(("reach", "levels"), [(F(0), [0, 65, 80, 80, 80]), (F(3, 50), [0, 65, 85, 85, 80])])
+def test_an_overshoot_goes_as_far_as_the_engine_reaches(reach: F, levels: list[int]):
+    timeline = Timeline.through([Keyframe(flat(0), F(0), Easing("back")), Keyframe(flat(80), F(1))])
+    assert [int(frame[0, 0, 0]) for frame in render(timeline, F(4), Recorder(), seed=0, reach=reach)] == levels
+
+
+def test_a_loop_shows_its_seam_once_and_holds_draw_nothing():
+    engine = Recorder()
+    keyframes = [Keyframe(flat(0), F(1)), Keyframe(flat(60), F(2)), Keyframe(flat(0), F(3))]
+    timeline = Timeline.through(keyframes, until=F(4), loop=True)
+    levels = [int(frame[0, 0, 0]) for frame in render(timeline, F(2), engine, seed=0)]
+    assert levels == [0, 0, 0, 30, 60, 30, 0, 0]
+    assert len(engine.asked) == 2
+
+
+def test_an_easing_that_comes_back_asks_again():
+    engine = Recorder()
+    timeline = Timeline.through([Keyframe(flat(0), F(0), Easing("bounce")), Keyframe(flat(200), F(1))])
+    levels = [int(frame[0, 0, 0]) for frame in render(timeline, F(22), engine, seed=0)]
+    assert levels[8] == 200  # the ball lands
+    assert levels[12] == 150  # and bounces to a quarter of its height
+    assert levels[16] == 200
 
 
 def test_a_warp_that_holds_still_draws_nothing_twice():
@@ -92,7 +117,7 @@ def test_an_array_will_do_for_an_engine():
         ([np.zeros((2, 2, 3), np.float32)], "drew float32"),
     ],
 )
-def test_an_engine_that_breaks_its_promise_is_caught(drawn: list, words: str):
+def test_an_engine_that_breaks_its_promise_is_caught(drawn: list[np.ndarray], words: str):
     timeline = Timeline.through([Keyframe(flat(9), F(0)), Keyframe(flat(0), F(1))])
     with pytest.raises(ValueError, match=words):
         list(render(timeline, F(2), lambda *_, **__: drawn, seed=0))

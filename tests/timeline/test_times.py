@@ -11,7 +11,15 @@ from keyweave.timeline.times import MOST_FPS, parse_rate, parse_seconds, parse_s
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("2", F(2)), ("2.5", F(5, 2)), ("2.5s", F(5, 2)), (".1", F(1, 10)), ("125/2", F(125, 2)), ("1:02.5", F(125, 2)), (" 1:00:02 ", F(3602))],
+    [
+        ("2", F(2)),
+        ("2.5", F(5, 2)),
+        ("2.5s", F(5, 2)),
+        (".1", F(1, 10)),
+        ("125/2", F(125, 2)),
+        ("1:02.5", F(125, 2)),
+        (" 1:00:02 ", F(3602)),
+    ],  # fmt: skip
 )
 def test_seconds(text: str, seconds: F):
     assert parse_seconds(text) == seconds

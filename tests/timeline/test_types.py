@@ -66,14 +66,14 @@ def test_a_timeline_through_keyframes_has_exact_times():
 
 @pytest.mark.parametrize(
     ("stop", "rate", "count"),
-    [(F(11, 12), 12, 12), (F(1), 24, 25), (F(1, 2), 1, 1), (F(1001, 1000), F(24000, 1001), 25)],
+    [(F(11, 12), 12, 12), (F(1), 24, 25), (F(2, 5), 1, 1), (F(1001, 1000), F(24000, 1001), 25)],
 )
 def test_frames_are_counted_with_both_ends(stop: F, rate, count: int):
     assert Timeline((Span(Between(image(), image()), F(0), stop),)).frame_count(F(rate)) == count
 
 
 def test_what_cannot_be_a_timeline_is_refused():
-    with pytest.raises(InputError, match="at least two keyframes; got 1"):
+    with pytest.raises(InputError, match="two keyframes or more; got 1"):
         Timeline.through([Keyframe(image(), F(0))])
     with pytest.raises(InputError, match="rising times; got one at 1 s before one at 1 s"):
         Timeline.through([Keyframe(image(), F(1)), Keyframe(image(), F(1))])
@@ -88,3 +88,22 @@ def test_what_cannot_be_a_timeline_is_refused():
         Timeline((Span(one, F(0), F(1)), Span(one, F(2), F(3))))
     with pytest.raises(InputError, match="same size and channels; got 4x3"):
         Timeline((Span(one, F(0), F(1)), Span(other, F(1), F(2))))
+
+
+def test_keyframes_that_fall_on_one_frame_are_refused():
+    timeline = Timeline.through([Keyframe(image(k), at) for k, at in enumerate((F(0), F(1, 100), F(1)))])
+    assert timeline.ticks(F(100)) == [0, 1, 100]
+    with pytest.raises(
+        InputError, match=r"Keyframes at 0\.000 s and 0\.010 s fall on one frame at 24 frames per second"
+    ):
+        timeline.ticks(F(24))
+
+
+@given(st.lists(st.fractions(F(1, 2), 3, max_denominator=1000), min_size=1, max_size=5), st.sampled_from([24, 25, 60]))
+def test_the_rate_never_moves_a_keyframe(gaps: list[F], rate: int):
+    times = [sum(gaps[:k], F(0)) for k in range(len(gaps) + 1)]
+    timeline = Timeline.through([Keyframe(image(), at) for at in times])
+    assert all(
+        abs(F(tick, rate) - at) <= F(1, 2 * rate) for tick, at in zip(timeline.ticks(F(rate)), times, strict=True)
+    )
+    assert timeline.frame_count(F(rate)) == ticks[-1] + 1

@@ -77,4 +77,5 @@ def _sentence(fault: ErrorDetails) -> str:
         return f"{flag}: {words}."
     if fault["type"] == "extra_forbidden":
         return f"There is no option {flag}."
-    return f"{flag} is {fault['input']!r}; it {words.removeprefix('Input ')}."
+    # pydantic says "Input should be ...", or "Decimal input should be ..." and the like.
+    return f"{flag} is {fault['input']!r}; it should {words.rpartition(' should ')[2]}."

@@ -48,6 +48,7 @@ class Job:
         seed: decides all chance; None to draw one, which the recipe then records.
         output: where the film goes, its ending chooses the format; None keeps it in memory.
         overwrite: whether an existing output may be replaced.
+        known_as: what the recipe calls the inputs; without it, their file names.
     """
 
     system: str
@@ -57,6 +58,7 @@ class Job:
     seed: int | None = None
     output: Path | None = None
     overwrite: bool = False
+    known_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def plan_job(job: Job) -> Plan:
     recipe = Recipe(
         system=system.name,
         engine=engine.name,
-        inputs=tuple(_mark(source) for source in job.inputs),
+        inputs=_marks(job),
         options=options.model_dump(mode="json"),
         seed=draw_seed() if job.seed is None else job.seed,
         version=VERSION,
@@ -205,6 +207,13 @@ def _refuse_input_as_output(job: Job) -> None:
             raise InputError(f"{source} is both an input and the output.", "Choose another name with -o.")
 
 
+def _marks(job: Job) -> tuple[InputMark, ...]:
+    marks = [_mark(source) for source in job.inputs]
+    if job.known_as:
+        marks = [InputMark(name, mark.sha256) for name, mark in zip(job.known_as, marks, strict=True)]
+    return tuple(marks)
+
+
 def _mark(source: Path | Image) -> InputMark:
     if isinstance(source, Image):
         shape = json.dumps(source.pixels.shape).encode()
@@ -228,11 +237,18 @@ def _tell(plan: Plan, progress: Progress) -> None:
 
 def _sidecar_text(recipe: Recipe, job: Job, sidecar: Path) -> str:
     row: dict[str, Any] = json.loads(recipe.to_json())
-    row["paths"] = [
-        Path(os.path.relpath(source, sidecar.parent)).as_posix() if isinstance(source, Path) else None
-        for source in job.inputs
-    ]
+    row["paths"] = [_path_from(sidecar.parent, source) for source in job.inputs]
     return json.dumps(row, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def _path_from(folder: Path, source: Path | Image) -> str | None:
+    """Write the way to an input so that folder and input can be moved together."""
+    if isinstance(source, Image):
+        return None
+    try:
+        return Path(os.path.relpath(source, folder)).as_posix()
+    except ValueError:  # Windows: on another drive
+        return source.resolve().as_posix()
 
 
 def _timings(began: float, planned: float) -> dict[str, float]:

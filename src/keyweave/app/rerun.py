@@ -107,6 +107,7 @@ def rerun(
         seed=recipe.seed,
         output=output or beside(found.output),
         overwrite=overwrite,
+        known_as=tuple(mark.name for mark in recipe.inputs),
     )
     result = run_job(job, progress)
     assert result.path is not None

@@ -42,7 +42,8 @@ def bars(console: Console) -> Iterator[Callable[[Event], None]]:
 
         def hear(event: Event) -> None:
             if event.text:
-                live.console.print(event.text, style="yellow" if event.kind == "warn" else None, markup=False, highlight=False)
+                style = "yellow" if event.kind == "warn" else None
+                live.console.print(event.text, style=style, markup=False, highlight=False)
                 return
             live.update(
                 task,

@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
             picture = contact_sheet(clip, columns=args.columns, count=args.count, title=args.clip.name)
         else:
             with open_frames(args.other, salvage=args.salvage, rate=rate) as other:
-                titles = (args.clip.name, args.other.name)
-                picture = compare_sheet(clip, other, columns=args.columns, titles=titles)
+                names = (args.clip.name, args.other.name)
+                picture = compare_sheet(clip, other, names=names, count=args.count or args.columns)
     write_image(args.output, picture, overwrite=args.overwrite)
     print(f"{args.output}: {picture.width}x{picture.height}")
     return 0

@@ -6,6 +6,8 @@ keyframe, bit for bit; engines are asked only for what lies strictly between.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +17,6 @@ from keyweave.base.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from fractions import Fraction
 
     from keyweave.media.types import Frame
     from keyweave.protocols import Inbetweener
@@ -23,43 +24,45 @@ if TYPE_CHECKING:
 
 
 def render(
-    timeline: Timeline, rate: Fraction, engine: Inbetweener, *, seed: int, progress: Progress = SILENT
+    timeline: Timeline,
+    rate: Fraction,
+    engine: Inbetweener,
+    *,
+    seed: int,
+    progress: Progress = SILENT,
+    reach: Fraction = Fraction(0),
 ) -> Iterator[Frame]:
-    """Yield `timeline.frame_count(rate)` frames (H, W, C), holding no more of them than the engine does."""
-    ticks = _ticks_by_span(timeline, rate)
+    """Yield `timeline.frame_count(rate)` frames (H, W, C), holding no more of them than the engine does.
+
+    `reach` is how far beyond its two pictures the engine can go; an easing that overshoots more is held there.
+    """
+    ticks = timeline.ticks(rate)
     total = timeline.frame_count(rate)
-    for number, (span, times) in enumerate(ticks):
-        name = "drawing" if len(ticks) == 1 else f"drawing span {number + 1} of {len(ticks)}"
-        if times:
-            with progress.part(name, len(times) / total, len(times)) as part:
-                yield from _render_span(span, times, engine, derive(seed, "span", number), part)
-
-
-def _ticks_by_span(timeline: Timeline, rate: Fraction) -> list[tuple[Span, list[Fraction]]]:
-    """Share the frame times out; a time at a joint belongs to the span that begins there, the last to the last."""
-    shares: list[tuple[Span, list[Fraction]]] = [(span, []) for span in timeline.spans]
-    current = 0
-    for tick in range(timeline.frame_count(rate)):
-        at = timeline.start + tick / rate
-        while at >= timeline.spans[current].stop and current < len(shares) - 1:
-            current += 1
-        shares[current][1].append(at)
-    return shares
+    for number, (span, (first, after)) in enumerate(zip(timeline.spans, pairwise(ticks), strict=True)):
+        # The last frame of all belongs to the last span.
+        times = [timeline.start + tick / rate for tick in range(first + 1, after)]
+        reached = [Fraction(0), *(min(max(span.progress_at(at), -reach), 1 + reach) for at in times)]
+        if number == len(timeline.spans) - 1 and not timeline.loop:
+            reached.append(Fraction(1))
+        name = "drawing" if len(timeline.spans) == 1 else f"drawing span {number + 1} of {len(timeline.spans)}"
+        with progress.part(name, len(reached) / total, len(reached)) as part:
+            yield from _render_span(span, reached, engine, derive(seed, "span", number), part)
 
 
 def _render_span(
-    span: Span, times: Sequence[Fraction], engine: Inbetweener, seed: int, progress: Progress
+    span: Span, reached: Sequence[Fraction], engine: Inbetweener, seed: int, progress: Progress
 ) -> Iterator[Frame]:
-    reached = [span.progress_at(at) for at in times]
     first, last = span.source.first, span.source.last
-    # A warp may hold still: what is asked for twice is drawn once.
-    asked = sorted({come for come in reached if 0 < come < 1})
+    still = first.pixels is last.pixels  # held, or a keyframe that was given twice: nothing to draw
+    # A warp that holds still asks for the same again: what is equal in a row is drawn once.
+    moved = [come for before, come in pairwise([Fraction(-1), *reached]) if come != before]
+    asked = [come for come in moved if come not in (0, 1) and not still]
     drawn = iter(engine(first, last, asked, seed=seed, progress=progress) if asked else ())
     shown_at: Fraction | None = None
     frame = first.pixels
     for come in reached:
-        if come in (0, 1):
-            frame = first.pixels if come == 0 else last.pixels
+        if still or come in (0, 1):
+            frame = last.pixels if come == 1 else first.pixels
             progress.step()
         elif come != shown_at:
             frame = _checked(next(drawn, None), first.pixels.shape)

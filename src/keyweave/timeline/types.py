@@ -6,10 +6,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import floor
 from typing import TYPE_CHECKING
 
 from keyweave.base.errors import InputError
+from keyweave.timeline.easing import LINEAR, Easing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Keyframe:
-    """A picture that must be on screen at an exact time."""
+    """A picture that must be on screen at an exact time.
+
+    Args:
+        image: the picture.
+        at: seconds from the beginning of the film.
+        easing: how the way to the next keyframe is spread over its time.
+    """
 
     image: Image
-    at: Fraction  # seconds
+    at: Fraction
+    easing: Easing = LINEAR
 
 
 @dataclass(frozen=True)
@@ -77,22 +84,28 @@ class Span:
     source: Between
     start: Fraction  # seconds
     stop: Fraction
-    warp: Warp = STEADY
+    warp: Warp | Easing = STEADY
 
     def __post_init__(self) -> None:
         if self.start >= self.stop:
             raise InputError(f"A span must stop after it starts; got {self.start} s to {self.stop} s.")
 
     def progress_at(self, at: Fraction) -> Fraction:
-        """Tell how far the source has come at a time within the span, 0 to 1."""
+        """Tell how far the source has come at a time within the span; an easing may go beyond 0 to 1."""
         return self.warp((at - self.start) / (self.stop - self.start))
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Spans that follow one another without a gap. Both ends are keyframes, and both are shown."""
+    """Spans that follow one another without a gap.
+
+    Args:
+        spans: in order; where two meet there is a keyframe.
+        loop: whether the end is the beginning again; it is then not shown twice.
+    """
 
     spans: tuple[Span, ...]
+    loop: bool = False
 
     def __post_init__(self) -> None:
         if not self.spans:
@@ -110,27 +123,34 @@ class Timeline:
                 )
 
     @classmethod
-    def through(cls, keyframes: Sequence[Keyframe]) -> Timeline:
-        """Lay a timeline through keyframes in the order of their times."""
+    def through(cls, keyframes: Sequence[Keyframe], *, until: Fraction | None = None, loop: bool = False) -> Timeline:
+        """Lay a timeline through keyframes at rising times.
+
+        The first picture is held from 0 to its time, the last from its time to `until`.
+        """
         if len(keyframes) < 2:
-            raise InputError(
-                f"A timeline needs at least two keyframes; got {len(keyframes)}.", "Give one more picture."
-            )
+            raise InputError(f"A timeline needs two keyframes or more; got {len(keyframes)}.", "Give one more picture.")
         for before, after in pairwise(keyframes):
             if before.at >= after.at:
                 raise InputError(
                     f"Keyframes must come at rising times; got one at {before.at} s before one at {after.at} s."
                 )
-        return cls(tuple(Span(Between(a.image, b.image), a.at, b.at) for a, b in pairwise(keyframes)))
+        first, last = keyframes[0], keyframes[-1]
+        spans = [Span(Between(a.image, b.image), a.at, b.at, a.easing) for a, b in pairwise(keyframes)]
+        if first.at > 0:
+            spans.insert(0, Span(Between(first.image, first.image), Fraction(0), first.at))
+        if until is not None and until > last.at:
+            spans.append(Span(Between(last.image, last.image), last.at, until))
+        return cls(tuple(spans), loop)
 
     @property
     def start(self) -> Fraction:
-        """The time of the first keyframe."""
+        """When the first frame is shown."""
         return self.spans[0].start
 
     @property
     def stop(self) -> Fraction:
-        """The time of the last keyframe."""
+        """The time of the end, which is a keyframe's."""
         return self.spans[-1].stop
 
     @property
@@ -138,9 +158,25 @@ class Timeline:
         """Width and height of every frame."""
         return self.spans[0].source.first.size
 
+    def ticks(self, rate: Fraction) -> list[int]:
+        """Return the frame on which each span begins, and last the one on which the end falls.
+
+        A keyframe between two frames goes to the nearer one, so that it is shown as it is at every rate.
+        """
+        times = [*(span.start for span in self.spans), self.stop]
+        ticks = [round((at - self.start) * rate) for at in times]
+        for tick, (before, after) in zip(pairwise(ticks), pairwise(times), strict=True):
+            if tick[0] == tick[1]:
+                raise InputError(
+                    f"Keyframes at {float(before):.3f} s and {float(after):.3f} s fall on one frame at "
+                    f"{float(rate):g} frames per second.",
+                    "Ask for a higher rate, or move them apart.",
+                )
+        return ticks
+
     def frame_count(self, rate: Fraction) -> int:
-        """Count the frames at a constant rate, the last keyframe's included."""
-        return floor((self.stop - self.start) * rate) + 1
+        """Count the frames at a constant rate: both ends are shown, but the end of a loop is its beginning."""
+        return round((self.stop - self.start) * rate) + (not self.loop)
 
 
 def _shape_words(image: Image) -> str:

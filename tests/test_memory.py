@@ -1,0 +1,58 @@
+"""Memory stays flat in the length of a film: read and written again, frame by frame, with its sound."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MAKE = """
+import sys
+from fractions import Fraction
+import numpy as np
+from keyweave.media.types import Sound
+from keyweave.media.writers import write_clip
+path, width, height, rate, seconds = sys.argv[1], *map(int, sys.argv[2:6])
+down, right = np.mgrid[:height, :width]
+def frames():
+    for k in range(rate * seconds):
+        yield np.stack([(right + 3 * k) % 256, (down + k) % 256, (right + down) // 4 % 256], -1).astype(np.uint8)
+def beeps():
+    for k in range(seconds):
+        yield (0.2 * np.sin(np.arange(48000) * (k % 7 + 3) / 60)).astype(np.float32)[:, None].repeat(2, 1)
+write_clip(__import__("pathlib").Path(path), frames(), Fraction(rate), sound=Sound(beeps(), 48000, 2))
+"""
+
+COPY = """
+import resource, sys
+from pathlib import Path
+from keyweave.media.clips import open_frames
+from keyweave.media.sound import stream_audio
+from keyweave.media.writers import write_clip
+source, copy = map(Path, sys.argv[1:])
+with open_frames(source) as film:
+    made = write_clip(copy, film.frames(), film.rate, sound=stream_audio(source))
+print(made.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def copy_and_measure(folder: Path, *shape: int) -> tuple[int, float]:
+    """Make a film of (width, height, rate, seconds), copy it, and return its frames and the copy's peak megabytes."""
+    source, copy = folder / f"{shape[-1]}.mp4", folder / f"{shape[-1]}-copy.mp4"
+    subprocess.run([sys.executable, "-c", MAKE, str(source), *map(str, shape)], check=True)
+    run = subprocess.run([sys.executable, "-c", COPY, source, copy], check=True, capture_output=True, text=True)
+    frames, peak = run.stdout.split()
+    return int(frames), float(peak)
+
+
+def test_a_film_five_times_as_long_needs_no_more_memory(tmp_path: Path):
+    short, long = (copy_and_measure(tmp_path, 320, 180, 24, seconds) for seconds in (6, 30))
+    assert (short[0], long[0]) == (144, 720)
+    assert long[1] < short[1] + 25
+
+
+@pytest.mark.slow
+def test_three_minutes_of_720p_stay_under_400_megabytes(tmp_path: Path):
+    frames, peak = copy_and_measure(tmp_path, 1280, 720, 30, 180)
+    assert frames == 5400
+    assert peak < 400, f"{peak:.0f} MB"
