@@ -19,7 +19,7 @@ from keyweave.timeline.times import MOST_FPS, parse_rate, parse_seconds, parse_s
         ("125/2", F(125, 2)),
         ("1:02.5", F(125, 2)),
         (" 1:00:02 ", F(3602)),
-    ],  # fmt: skip
+    ],
 )
 def test_seconds(text: str, seconds: F):
     assert parse_seconds(text) == seconds

@@ -106,4 +106,4 @@ def test_the_rate_never_moves_a_keyframe(gaps: list[F], rate: int):
     assert all(
         abs(F(tick, rate) - at) <= F(1, 2 * rate) for tick, at in zip(timeline.ticks(F(rate)), times, strict=True)
     )
-    assert timeline.frame_count(F(rate)) == ticks[-1] + 1
+    assert timeline.frame_count(F(rate)) == timeline.ticks(F(rate))[-1] + 1

@@ -47,6 +47,13 @@ class Image:
         """Whether a fourth channel says how opaque each pixel is."""
         return self.pixels.shape[2] == 4
 
+    def with_alpha(self) -> Image:
+        """Return the picture with an alpha channel, opaque where it had none."""
+        if self.has_alpha:
+            return self
+        opaque = np.full((*self.pixels.shape[:2], 1), 255, np.uint8)
+        return Image(np.concatenate([self.pixels, opaque], axis=2))
+
 
 @dataclass(frozen=True, eq=False)
 class Audio:
