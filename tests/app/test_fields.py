@@ -13,7 +13,7 @@ def test_rows_are_the_model_s_fields_its_own_first():
     assert [row.flag for row in rows][:2] == ["--frames", "--duration"]
     fit = next(row for row in rows if row.name == "fit")
     assert (fit.choices, fit.default, fit.metavar) == (("crop", "pad", "stretch"), "crop", None)
-    assert all(row.says and (row.metavar or row.choices) for row in rows)
+    assert all(row.says and (row.metavar or row.choices or row.is_switch) for row in rows)
 
 
 def test_the_table_has_a_line_for_each():

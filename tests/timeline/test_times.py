@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyweave.timeline.times import MOST_FPS, parse_rate, parse_seconds, parse_size
+from keyweave.timeline.times import MOST_FPS, parse_moment, parse_rate, parse_seconds, parse_size
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,15 @@ def test_seconds(text: str, seconds: F):
 
 @pytest.mark.parametrize("text", ["", "abc", "-1", "1:2:3:4", "1e9", "nan", "inf", "1/0", "2 s s"])
 def test_what_is_no_time(text: str):
-    with pytest.raises(ValueError, match="is not a time; write seconds such as 2.5"):
+    with pytest.raises(ValueError, match="is not a time; write seconds such as 2.5, or 1:02.5"):
         parse_seconds(text)
+
+
+def test_moments_may_be_frames():
+    assert parse_moment("48f", F(24)) == 2
+    assert parse_moment("1:02.5", F(24)) == F(125, 2)
+    with pytest.raises(ValueError, match="or a frame such as 48f"):
+        parse_moment("48g", F(24))
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59_999))

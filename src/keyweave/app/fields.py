@@ -28,6 +28,7 @@ class OptionRow:
     choices: tuple[str, ...]
     default: str | None  # as one would type it; None where leaving it out is the default
     says: str
+    is_switch: bool  # given or not, without a value
 
 
 def option_rows(model: type[BaseModel]) -> list[OptionRow]:
@@ -49,9 +50,9 @@ def markdown_table(model: type[BaseModel]) -> str:
     """Write the options as the table of a docs page."""
     lines = ["| option | what it does | default |", "|---|---|---|"]
     for row in option_rows(model):
-        value = " or ".join(f"`{choice}`" for choice in row.choices) if row.choices else f"`{row.metavar}`"
-        default = f"`{row.default}`" if row.default is not None else ""
-        lines.append(f"| `{row.flag}` {value} | {row.says} | {default} |")
+        values = row.choices or ((row.metavar,) if row.metavar else ())
+        typed = " ".join([f"`{row.flag}`", " or ".join(f"`{value}`" for value in values)]).strip()
+        lines.append(f"| {typed} | {row.says} | {f'`{row.default}`' if row.default else ''} |")
     return "\n".join(lines) + "\n"
 
 
@@ -59,9 +60,18 @@ def _row(model: type[BaseModel], name: str) -> OptionRow:
     field = model.model_fields[name]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    default = None if field.default in (None, PydanticUndefined) else str(field.default)
-    metavar = extra.get("metavar")
-    return OptionRow(name, _flag(name), str(metavar) if metavar else None, choices, default, field.description or "")
+    metavar, default = extra.get("metavar"), extra.get("default_text")
+    if default is None and field.default not in (None, False, PydanticUndefined):
+        default = field.default
+    return OptionRow(
+        name,
+        _flag(name),
+        str(metavar) if metavar else None,
+        choices,
+        None if default is None else str(default),
+        field.description or "",
+        is_switch=field.annotation is bool,
+    )
 
 
 def _flag(name: str) -> str:

@@ -40,7 +40,9 @@ def inbetween(
         progress: told how far the work is.
         options: those of `keyweave inbetween --help`, such as frames=10, fps=12, size="640x360".
     """
-    return run_job(_job("inbetween", pictures, output, options, engine=engine, seed=seed, overwrite=overwrite), progress)
+    return run_job(
+        _job("inbetween", pictures, output, options, engine=engine, seed=seed, overwrite=overwrite), progress
+    )
 
 
 def _job(

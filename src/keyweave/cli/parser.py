@@ -64,14 +64,12 @@ class Parser(argparse.ArgumentParser):
 
         for row in option_rows(model):
             default = f" (default: {row.default})" if row.default is not None else ""
-            self.add_argument(
-                row.flag,
-                dest=row.name,
-                default=argparse.SUPPRESS,
-                metavar=row.metavar,
-                choices=row.choices or None,
-                help=(row.says + default).replace("%", "%%"),
-            )
+            says = (row.says + default).replace("%", "%%")
+            common: dict[str, Any] = {"dest": row.name, "default": argparse.SUPPRESS, "help": says}
+            if row.is_switch:
+                self.add_argument(row.flag, action="store_true", **common)
+            else:
+                self.add_argument(row.flag, metavar=row.metavar, choices=row.choices or None, **common)
 
 
 def seed(text: str) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from keyweave.timeline.easing import Easing
 from keyweave.timeline.times import parse_rate, parse_seconds, parse_size
 
 
@@ -15,6 +17,15 @@ def _from_text(parse: Any) -> BeforeValidator:
     return BeforeValidator(
         lambda value: parse(str(value)) if isinstance(value, str | int | float | Fraction) else value
     )
+
+
+def _listed(value: Any) -> Any:
+    """Split text at commas outside brackets, so that cubic-bezier(0.3, 0, 0.1, 1) stays one."""
+    return re.split(r",\s*(?![^()]*\))", value) if isinstance(value, str) else value
+
+
+def _easing(value: Any) -> Easing:
+    return value if isinstance(value, Easing) else Easing.parse(str(value))
 
 
 def _size_words(size: tuple[int, int] | None) -> str | None:
@@ -26,6 +37,11 @@ _AS_TEXT = PlainSerializer(lambda value: None if value is None else str(value), 
 Rate = Annotated[Fraction, _from_text(parse_rate), _AS_TEXT]
 Seconds = Annotated[Fraction, _from_text(parse_seconds), _AS_TEXT]
 Size = Annotated[tuple[int, int], _from_text(parse_size), PlainSerializer(_size_words, return_type=str | None)]
+Easings = Annotated[
+    tuple[Easing, ...],
+    BeforeValidator(lambda value: tuple(_easing(one) for one in _listed(value))),
+    PlainSerializer(lambda value: None if value is None else [str(one) for one in value], return_type=list[str] | None),
+]
 Fit = Literal["crop", "pad", "stretch"]
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 _SECONDS = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?|\.\d+|\d+/[1-9]\d*)s?")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d+))?")
+_FRAME = re.compile(r"(\d+)f")
 _SIZE = re.compile(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})")
 MOST_FPS = 1000
 
@@ -15,9 +16,17 @@ def parse_seconds(text: str) -> Fraction:
     """Read '2', '2.5', '2.5s', '125/2', '1:02.5' or '1:00:02' as exact seconds; raises ValueError with a sentence."""
     match = _SECONDS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a time; write seconds such as 2.5, or minutes and seconds such as 1:02.5")
+        raise ValueError(
+            f"{text!r} is not a time; write seconds such as 2.5, minutes and seconds such as 1:02.5, or a frame such as 48f"
+        )
     hours, minutes, seconds = match.groups()
     return Fraction(seconds) + 60 * int(minutes or 0) + 3600 * int(hours or 0)
+
+
+def parse_moment(text: str, rate: Fraction) -> Fraction:
+    """Read a time as `parse_seconds` does, or as a frame of a film: '48f' at 24 frames per second is 2 seconds."""
+    match = _FRAME.fullmatch(text.strip())
+    return int(match[1]) / rate if match else parse_seconds(text)
 
 
 def parse_rate(text: str) -> Fraction:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated, Any, Self
 
-from keyweave.timeline.options import FilmOptions, Seconds
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
+
+from keyweave.timeline.easing import LINEAR
+from keyweave.timeline.options import Easings, FilmOptions, Seconds
+from keyweave.timeline.times import parse_moment
 
 MOST_FRAMES = 1_000_000
+
+
+def _moments(value: Any, info: ValidationInfo) -> Any:
+    """Read times; frames are of this film's rate, and become seconds so that another rate never moves a keyframe."""
+    texts = value.split(",") if isinstance(value, str) else value
+    rate = info.data.get("fps", Fraction(24))
+    return tuple(parse_moment(str(text), rate) for text in texts)
+
+
+Moments = Annotated[
+    tuple[Fraction, ...],
+    BeforeValidator(_moments),
+    PlainSerializer(lambda value: None if value is None else [str(at) for at in value], return_type=list[str] | None),
+]
 
 
 class InbetweenOptions(FilmOptions):
@@ -24,9 +44,34 @@ class InbetweenOptions(FilmOptions):
         description="length of the film in seconds, or as 1:02.5; without it, one second from keyframe to keyframe",
         json_schema_extra={"metavar": "S"},
     )
+    at: Moments | None = Field(
+        None,
+        description="when each keyframe is shown, such as 0,1.2s,48f: seconds, 1:02.5, or frames",
+        json_schema_extra={"metavar": "TIMES"},
+    )
+    easing: Easings = Field(
+        (LINEAR,),
+        description="how each gap's time is spread, one for all or one each, such as ease-in-out,hold,slow-in(0.7)",
+        json_schema_extra={"metavar": "EASINGS", "default_text": "linear"},
+    )
+    loop: bool = Field(False, description="go on from the last keyframe to the first, and end just before it")
+    ping_pong: bool = Field(False, description="go back the way it came, and end just before the beginning")
 
     @model_validator(mode="after")
-    def _one_length(self) -> InbetweenOptions:
-        if self.frames is not None and self.duration is not None:
+    def _fit_together(self) -> Self:
+        lengths = [f"--{name}" for name in ("frames", "duration") if getattr(self, name) is not None]
+        if len(lengths) == 2:
             raise ValueError("--frames and --duration both set the length; give only one of them")
+        if self.at is not None and self.frames is not None:
+            raise ValueError("--at and --frames both place the keyframes; give only one of them")
+        if self.at is not None and any(before >= after for before, after in pairwise(self.at)):
+            raise ValueError(
+                f"--at must rise from keyframe to keyframe; got {', '.join(f'{float(t):g}' for t in self.at)}"
+            )
+        if self.at is not None and self.duration is not None and self.at and self.duration <= self.at[-1]:
+            raise ValueError(
+                f"--duration ends at {float(self.duration):g} s, before the last keyframe at {float(self.at[-1]):g} s"
+            )
+        if self.loop and self.ping_pong:
+            raise ValueError("--loop and --ping-pong are two ways to begin again; give only one of them")
         return self
