@@ -136,7 +136,7 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path, keyframes):
     import time
 
     output = tmp_path / "out.mp4"
-    argv = ["inbetween", *map(str, keyframes), "-o", str(output), "--frames", "500000", "--size", "320x240", "--json"]
+    argv = ["inbetween", *map(str, keyframes), "-o", str(output), "--frames", "20000", "--size", "320x240", "--json"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "keyweave", *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment

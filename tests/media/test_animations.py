@@ -251,6 +251,18 @@ class TestComposition:
         assert np.array_equal(played(tmp_path / "a"), played(tmp_path / "b"))
         assert np.array_equal(played(tmp_path / "a"), played(tmp_path / "c"))
 
+    def test_a_gif_may_say_nothing_of_how_an_image_is_shown(self, tmp_path):
+        first, second = drawn_parts(1, (6, 5), "gif")[:2]
+        head = gif([first], (6, 5), transparent=True)[:-1]
+        bare = gif([second], (6, 5))[13 + 24 + 8 :]  # after the colours, without its control
+        (tmp_path / "a").write_bytes(head + bare)
+        with AnimationReader(tmp_path / "a") as reader:
+            last = list(reader.shown())[-1]
+            assert last.stop - last.start == Fraction(1, 10)
+            rows = slice(second.top, second.top + second.pixels.shape[0])
+            columns = slice(second.left, second.left + second.pixels.shape[1])
+            assert (last.frame[rows, columns, 3] == 255).all()
+
     def test_an_empty_image_of_a_gif_only_waits(self, tmp_path):
         whole = drawn_parts(3, (6, 5), "gif")[0]._replace(after=KEEP)
         empty = Part(0, 0, np.zeros((0, 0, 4), np.uint8), 5, over=True, after=KEEP)
@@ -459,6 +471,8 @@ class TestSpans:
             every = [shown.frame for shown in reader.shown()]
             assert np.array_equal(list(reader.frames()), every)
             assert np.array_equal(list(reader.frames(stop=Fraction(1, 4))), every[:3])
+            # The second begins after this span ends, but by rounding only.
+            assert np.array_equal(list(reader.frames(Fraction(1, 12), Fraction(1, 12) + Fraction(1, 1000))), every[1:2])
             assert np.array_equal(list(reader.frames(Fraction(1, 12), Fraction(3, 12) + Fraction(1, 1000))), every[1:4])
 
     @given(STARTS, STOPS)

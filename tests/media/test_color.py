@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -153,7 +154,11 @@ class TestProfiles:
 
     def test_a_bomb_is_not_unpacked(self, tmp_path):
         bomb = chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(64 << 20), 9))
-        assert read(png(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8), 2, extra=bomb)).max() == 0
+        path = png(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint8), 2, extra=bomb)
+        tracemalloc.start()
+        assert read_image(path).pixels.max() == 0
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+        tracemalloc.stop()
 
 
 class TestInk:
@@ -237,8 +242,7 @@ class TestTransparency:
 
     @pytest.mark.parametrize("depth", [8, 16])
     def test_one_colour(self, depth, tmp_path):
-        scale = 257 if depth == 16 else 1
-        colors = np.array([[[1, 2, 3], [1, 2, 4]]]) * scale
+        colors = np.array([[[1, 2, 3], [1, 2, 4]]]) * (256 if depth == 16 else 1) + (77 if depth == 16 else 0)
         got = read(png(tmp_path / "a.png", colors, 2, depth, chunk(b"tRNS", struct.pack(">3H", *colors[0, 0]))))
         assert got.tolist() == [[[1, 2, 3, 0], [1, 2, 4, 255]]]
 

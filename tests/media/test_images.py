@@ -117,6 +117,17 @@ class TestReading:
         path = save(tmp_path / "a.mp4", UPRIGHT, form)
         assert read_image(path).size == (32, 24)
 
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_only_the_plugin_of_the_format_is_asked(self, form, tmp_path, monkeypatch):
+        path = save(tmp_path / "a", NOISE, form)
+        asked = []
+        original = PIL.Image.open
+        monkeypatch.setattr(
+            PIL.Image, "open", lambda *args, **how: asked.append(how["formats"]) or original(*args, **how)
+        )
+        read_image(path)
+        assert asked == [[form]]
+
     def test_workflows_beyond_the_limits_of_pillow_do_not_matter(self, tmp_path):
         before = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
         notes = PngImagePlugin.PngInfo()
@@ -348,6 +359,7 @@ class TestWriting:
         with PIL.Image.open(tmp_path / "a.jpg") as jpeg:
             assert jpeg.info["comment"].decode() == text
         with PIL.Image.open(tmp_path / "a.webp") as webp:
+            assert webp.info["exif"].startswith(b"MM")  # the order of the bytes below
             assert webp.getexif().get_ifd(0x8769)[0x9286] == b"UNICODE\0" + text.encode("utf-16-be")
 
     def test_encode_png(self):

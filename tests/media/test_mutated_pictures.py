@@ -2,7 +2,6 @@
 
 import io
 import random
-import resource
 import struct
 import time
 import zlib
@@ -17,6 +16,7 @@ from keyweave.media.animations import AnimationReader
 from keyweave.media.images import read_header, read_image
 from keyweave.media.limits import Limits
 
+resource = pytest.importorskip("resource")
 MUTATIONS = 300
 SECONDS_EACH = 5
 MOST_GROWTH = 700 << 20

@@ -143,12 +143,31 @@ def test_a_jittering_clock_makes_no_holes(tmp_path):
     assert np.abs(audio.samples - samples).max() < 1e-4
 
 
-def test_a_time_base_too_coarse_to_count_samples_is_counted_from_the_start(tmp_path):
-    samples = chirp(60_000, 1, 44_100)
-    path = encode(tmp_path / "a.mkv", samples, 44_100, "pcm_s16le", picture=True)
+def test_a_clock_too_coarse_to_count_samples_is_counted_from_the_start(tmp_path):
+    samples = chirp(8 * 4096, 1, 48_000)
+    path = encode(tmp_path / "a.mov", samples, 48_000, "alac")
+    boxes = path.read_bytes()
+    # Let the sound's clock count milliseconds: 4096 samples are 85.3 of them.
+    clock, steps = boxes.rindex(b"mdhd") + 16, boxes.rindex(b"stts") + 16
+    assert boxes[clock : clock + 4] + boxes[steps : steps + 4] == struct.pack(">II", 48_000, 4096)
+    path.write_bytes(
+        boxes[:clock] + struct.pack(">I", 1000) + boxes[clock + 4 : steps] + struct.pack(">I", 85) + boxes[steps + 4 :]
+    )
     whole = read(path).samples
     assert np.abs(whole - samples).max() < 1e-4
-    assert np.array_equal(read(path, Fraction(1), Fraction(5, 4)).samples, whole[44_100:55_125])
+    assert np.array_equal(read(path, Fraction(1, 2), Fraction(3, 5)).samples, whole[24_000:28_800])
+
+
+def test_where_a_seek_would_land_elsewhere_none_is_made(tmp_path):
+    samples = chirp(5 * 48_000, 1, 48_000)
+    path = encode(tmp_path / "a.ogg", samples, 48_000, "flac")
+    assert np.abs(read(path, Fraction(3), Fraction(31, 10)).samples - samples[144_000:148_800]).max() < 1e-4
+
+
+@given(st.fractions(-10, 10), st.integers(1, 200_000))
+@settings(deadline=None)
+def test_the_sample_at_a_time_is_the_nearest(at, rate):
+    assert abs(Fraction(sample_at(at, rate), rate) - at) <= Fraction(1, 2 * rate)
 
 
 def test_before_and_after_the_sound_there_is_silence(tmp_path):
@@ -198,7 +217,8 @@ def test_a_film_without_sound_has_none(tmp_path):
     assert stream_audio(tmp_path / "mute.mp4") is None
 
 
-def test_a_damaged_packet_is_heard_as_silence(tmp_path):
+@pytest.mark.parametrize("damage", [b"\x00", b"\xff", b"Z"])  # FFmpeg finds another fault in each
+def test_a_damaged_packet_is_heard_as_silence(tmp_path, damage):
     samples = np.full((10 * 4096, 1), 0.5, np.float32)
     path = encode(tmp_path / "a.mov", samples, 44_100, "alac")
     with av.open(str(path)) as container:
@@ -206,7 +226,7 @@ def test_a_damaged_packet_is_heard_as_silence(tmp_path):
         place, size = packet.pos, packet.size
     assert place is not None
     whole = path.read_bytes()
-    path.write_bytes(whole[:place] + b"\xff" * size + whole[place + size :])
+    path.write_bytes(whole[:place] + damage * size + whole[place + size :])
     audio = read(path).samples
     assert audio.shape == samples.shape
     heard = np.abs(audio.reshape(10, 4096) - 0.5).max(axis=1) < 1e-3

@@ -70,11 +70,8 @@ def _eight_bits(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
 
 def _managed(color: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     """Take colours from their profile to sRGB; without one, from CIE L*a*b*."""
-    space = _space(profile) if profile else "LAB"
-    if space == "RGB" and color.mode == "L":
+    if profile and color.mode == "L" and _space(profile) == "RGB":
         color = color.convert("RGB")  # a grey picture with the profile of the camera or screen
-    if space != {"L": "GRAY"}.get(color.mode, color.mode):
-        raise ValueError(f"it is for {space} pictures, not {color.mode}")
     return cast("PIL.Image.Image", ImageCms.applyTransform(color, _transform(profile, color.mode)))
 
 

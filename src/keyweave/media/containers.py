@@ -16,11 +16,12 @@ from keyweave.media.limits import Limits
 from keyweave.media.sniff import sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.stream import Stream
     from av.video.stream import VideoStream
 
@@ -73,6 +74,15 @@ def film_streams(container: InputContainer) -> list[VideoStream]:
         if stream.codec_context is not None and not stream.disposition & _NOT_THE_FILM
     ]
     return sorted(able, key=lambda stream: (not _is_default(stream), -stream.width * stream.height))
+
+
+def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
+    """Yield the packets of some streams in the order of the file, and an empty one at the end of each stream."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        # A stream that appears on the way, as in broadcasts, makes PyAV stumble when the file has ended.
+        return
 
 
 def picture_stream(container: InputContainer) -> VideoStream:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import av
 from av.error import FFmpegError
 
-from keyweave.media.containers import clock_zero, picture_stream, stated_end
+from keyweave.media.containers import clock_zero, packets_of, picture_stream, stated_end
 from keyweave.media.pace import MILLISECOND
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Facts:
         """Whether it is the way of broadcasts, where what comes before the first key frame is not damage."""
         return self.demuxer in ("mpegts", "mpeg")
 
-    def stamp_of(self, packet: Packet[Stream] | Packet[VideoStream]) -> int | None:
+    def stamp_of(self, packet: Packet[Stream]) -> int | None:
         """Return the presentation time of a packet in ticks; AVI has none, its packets take turns."""
         return packet.dts if self.demuxer == "avi" or packet.pts is None else packet.pts
 
@@ -120,7 +120,7 @@ def packet_spans(
     if since is not None:
         _seek(container, facts, since)
     first = None
-    for packet in islice(container.demux(picture_stream(container)), most):
+    for packet in islice(packets_of(container, [picture_stream(container)]), most):
         stamp = facts.stamp_of(packet)
         if not packet.size or stamp is None or packet.is_discard:
             continue
@@ -169,7 +169,7 @@ class _Decoding:
             _seek(self._container, facts, since)
         # The other streams only matter where they alone can tell that the file was cut off.
         watched = [self._stream] if facts.end is not None else list(self._container.streams)
-        for packet in self._container.demux(watched):
+        for packet in packets_of(self._container, watched):
             # An empty packet is AVI's way to hold a frame, and PyAV's way to say that a stream ended.
             if not packet.size:
                 continue

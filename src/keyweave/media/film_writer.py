@@ -203,7 +203,7 @@ class FilmWriter:
         if (self.width, self.height) != (width, height):
             frame = np.pad(frame, ((0, self.height - height), (0, self.width - width), (0, 0)), mode="edge")
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgba" if frame.shape[2] == 4 else "rgb24")
-        return self._convert.reformat(
+        picture = self._convert.reformat(
             rgb,
             format=self._picture.codec_context.pix_fmt,
             dst_colorspace=Colorspace.ITU709,
@@ -211,6 +211,9 @@ class FilmWriter:
             interpolation=_ACCURATE,
             threads=1,
         )
+        # ProRes tags each picture by itself.
+        picture.color_primaries, picture.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        return picture
 
 
 def has_encoder(name: str) -> bool:

@@ -31,6 +31,7 @@ _LEAST_DELAY = 2  # ticks; browsers take anything shorter for a tenth of a secon
 _HALF_OPAQUE = 128  # alpha from which on a pixel is shown
 _LOOP = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
 _TRAILER = b";"
+_CLEARED = 0b01001  # flags of a graphic control extension: has a transparent colour, is cleared when its time is over
 
 
 def write_gif(path: Path, frames: Iterable[Frame], rate: Fraction, comment: str | None) -> tuple[int, list[str]]:
@@ -116,7 +117,7 @@ def _write(file: IO[bytes], clip: _Clip, comment: str | None) -> None:
         index = palette.index(frame)
         if frame.shape[2] == 4:
             index[frame[..., 3] == 0] = clear
-        encoder = encoder or _encoder(*index.shape)
+        encoder = encoder or _encoder(*index.shape, clear=frame.shape[2] == 4)
         picture = av.VideoFrame.from_ndarray((index, colors), "pal8")  # pyright: ignore[reportArgumentType]
         picture.pts = number
         with encoder_faults(ENCODER):
@@ -126,13 +127,18 @@ def _write(file: IO[bytes], clip: _Clip, comment: str | None) -> None:
             head = 13 + 3 * MOST
             file.write(data[:head] + _LOOP + (b"" if comment is None else _comment(comment)))
             data = data[head:]
-        # Now a graphic control extension: mark, flags, then the delay, which only a muxer would fill in.
-        file.write(data[:4] + struct.pack("<H", delay) + data[6:])
+        # Now a graphic control extension: mark, flags, the delay, which a muxer would fill in, and what is transparent.
+        flags, transparent = (_CLEARED, clear) if frame.shape[2] == 4 else (data[3], data[6])
+        file.write(data[:3] + struct.pack("<BHB", flags, delay, transparent) + data[7:])
     file.write(_TRAILER)
 
 
-def _encoder(height: int, width: int) -> VideoCodecContext:
+def _encoder(height: int, width: int, *, clear: bool) -> VideoCodecContext:
     encoder = cast("VideoCodecContext", CodecContext.create(ENCODER, "w"))
+    if clear:
+        # What a frame with alpha shows must not depend on the one before: store it whole, and clear it afterwards.
+        # FFmpeg's own way leaves the colours of an opaque frame in the holes of the next.
+        encoder.options = {"gifflags": "0"}
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "pal8"
     encoder.time_base = Fraction(1, _TICKS)
     return encoder

@@ -23,7 +23,7 @@ _CONTROL = ">4x4I2H2B"  # of fcTL: number, size, place, delay, disposal, blendin
 _AFTER: tuple[After, ...] = ("keep", "clear", "restore")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _GREY, _RGB, _PALETTE = 0, 2, 3
-_MOST_CHUNKS = 1_000_000
+_MOST_CHUNKS = 1_000_000  # a list of more would need more memory than the file is long
 _MOST_SIDE_BYTES = 16 << 20  # of a colour profile; Photoshop's largest are about 3 MB
 _MOST_PALETTE_BYTES = 768
 
@@ -106,7 +106,7 @@ class Png:
         found = 0
         for chunk in self.chunks():
             if chunk.name in (b"fcTL", b"IEND") and control and data:
-                yield self._cel(control, data, first=found == 0)
+                yield self._cel(control, data)
                 found += 1
                 control = None
             if found == self.frames:
@@ -119,20 +119,18 @@ class Png:
                 data.append(chunk)
         raise self._file.cut_off()
 
-    def _cel(self, control: bytes, data: list[Chunk], *, first: bool) -> Cel:
+    def _cel(self, control: bytes, data: list[Chunk]) -> Cel:
         width, height, left, top, num, den, dispose, blend = struct.unpack(_CONTROL, control)
         box = (left, top, left + width, top + height)
         if not (width and height) or box[2] > self.header.width or box[3] > self.header.height or dispose > 2:
             raise self._file.damaged()
         header = self.header._replace(width=width, height=height)
-        # The specification: there is nothing before the first frame to restore.
-        after: After = "clear" if first and dispose == 2 else _AFTER[dispose]
 
         def still() -> bytes:
             parts = self._within(data, self._room(width, height))
             return self._picture(header, b"".join(_chunk(b"IDAT", self._pixels(part)) for part in parts))
 
-        return Cel(box, _delay(num, den), blend == 1, after, not self.has_alpha, still)
+        return Cel(box, _delay(num, den), blend == 1, _AFTER[dispose], not self.has_alpha, still)
 
     def _header(self) -> Header:
         chunk = next(self.chunks())

@@ -59,8 +59,7 @@ def rate_for(delays: Sequence[Fraction], unit: Fraction) -> Rate:
 
 def _rounded(delays: Sequence[Fraction], unit: Fraction) -> Rate | None:
     for rate in _COMMON:
-        # Below three units a step, a point of the grid could fall on either of two frames.
-        if 1 / rate >= 3 * unit and all(abs(late) < unit for late in _lateness(delays, rate)):
+        if all(abs(late) < unit for late in _lateness(delays, rate)):
             return Rate(rate, max(_lateness(delays, rate)))
     return None
 

@@ -86,7 +86,7 @@ class SequenceReader:
     def shown(self, start: Fraction = Fraction(0), stop: Fraction | None = None) -> Iterator[Shown]:
         """Yield the pictures on screen during [start, stop), with their times."""
         last = len(self._paths) if stop is None else min(ceil(stop * self._rate), len(self._paths))
-        for index in range(max(ceil(start * self._rate), 0), last):
+        for index in range(max(floor(start * self._rate), 0), last):
             yield Shown(index / self._rate, (index + 1) / self._rate, self._frame(self._paths[index]))
 
     def frames(

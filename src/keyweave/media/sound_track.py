@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.error import InvalidDataError
+from av.error import FFmpegError
 
 from keyweave.base.errors import MediaError
 from keyweave.media.containers import av_faults, clock_zero, open_container, sound_stream
@@ -173,7 +173,7 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[AudioFr
     for packet in container.demux(stream):
         try:
             yield from packet.decode()
-        except InvalidDataError:
+        except FFmpegError:
             continue
 
 

@@ -64,7 +64,6 @@ class WebP:
         for chunk in self._chunks(12, self._end):
             if chunk.name == b"ANMF":
                 yield self._cel(chunk)
-        self.require_whole()
 
     def _cel(self, chunk: _Chunk) -> Cel:
         if chunk.length < 16:
