@@ -18,6 +18,7 @@ from keyweave.media.containers import (
     clock_zero,
     film_streams,
     open_container,
+    packets_of,
     picture_stream,
     sound_stream,
     start_of,
@@ -197,6 +198,18 @@ def test_sound_is_the_default_stream_then_the_richest(tmp_path):
             chosen = sound_stream(container)
             assert chosen is not None
             assert chosen.channels == channels
+
+
+def test_a_stream_that_appears_on_the_way_ends_the_file_properly(film):
+    with open_container(film("a.mp4", count=3)) as container:
+        stream = picture_stream(container)
+
+        def demux(*streams):
+            yield from container.demux(*streams)
+            raise IndexError("list index out of range")  # as PyAV does then
+
+        broadcast: Any = SimpleNamespace(demux=demux)
+        assert [packet.size > 0 for packet in packets_of(broadcast, [stream])] == [True, True, True, False]
 
 
 def test_no_sound_is_none(film):

@@ -16,9 +16,7 @@ def parse_seconds(text: str) -> Fraction:
     """Read '2', '2.5', '2.5s', '125/2', '1:02.5' or '1:00:02' as exact seconds; raises ValueError with a sentence."""
     match = _SECONDS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(
-            f"{text!r} is not a time; write seconds such as 2.5, minutes and seconds such as 1:02.5, or a frame such as 48f"
-        )
+        raise ValueError(f"{text!r} is not a time; write seconds such as 2.5, or 1:02.5, or a frame such as 48f")
     hours, minutes, seconds = match.groups()
     return Fraction(seconds) + 60 * int(minutes or 0) + 3600 * int(hours or 0)
 
