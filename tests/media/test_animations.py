@@ -263,6 +263,19 @@ class TestComposition:
             columns = slice(second.left, second.left + second.pixels.shape[1])
             assert (last.frame[rows, columns, 3] == 255).all()
 
+    @pytest.mark.parametrize(("code", "same"), [(4, RESTORE), (0, KEEP), (5, KEEP), (7, KEEP)])
+    def test_unusual_disposals_of_a_gif(self, code, same, tmp_path):
+        parts = [part._replace(after=same) for part in drawn_parts(4, (6, 5), "gif")]
+        data = gif(parts, (6, 5))
+        (tmp_path / "a").write_bytes(data)
+        usual = {RESTORE: 3, KEEP: 1}[same] << 2
+        for transparent in (0, 1):
+            data = data.replace(
+                b"!\xf9\4" + bytes([usual | transparent]), b"!\xf9\4" + bytes([code << 2 | transparent])
+            )
+        (tmp_path / "b").write_bytes(data)
+        assert np.array_equal(filled(played(tmp_path / "a")), filled(played(tmp_path / "b")))
+
     def test_an_empty_image_of_a_gif_only_waits(self, tmp_path):
         whole = drawn_parts(3, (6, 5), "gif")[0]._replace(after=KEEP)
         empty = Part(0, 0, np.zeros((0, 0, 4), np.uint8), 5, over=True, after=KEEP)

@@ -234,6 +234,14 @@ class TestRefusals:
         (tmp_path / "a.tif").write_bytes(struct.pack(">2sHHHQ", b"MM", 43, 8, 0, 5000) + bytes(100))
         assert "is cut off: 116 of at least 5,002 bytes" in refusal(tmp_path / "a.tif")
 
+    def test_a_header_alone_is_not_enough(self, tmp_path):
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 6
+        path = save(tmp_path / "a", NOISE, "png", exif=exif)
+        os.truncate(path, path.stat().st_size - 20)
+        with pytest.raises(MediaError, match="is cut off"):
+            read_header(path)
+
     def test_boxes_of_an_avif(self, tmp_path):
         data = save(tmp_path / "a", NOISE, "avif").read_bytes()
         path = tmp_path / "b"

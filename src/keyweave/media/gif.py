@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EXTENSION, _IMAGE, _TRAILER, _PADDING = b"!", b",", b";", b"\0"
 _CONTROL, _APPLICATION = 0xF9, 0xFF
 _LOOPS = (b"\x0bNETSCAPE2.0\x03\x01", b"\x0bANIMEXTS1.0\x03\x01")
-_AFTER: dict[int, After] = {2: "clear", 3: "restore"}  # all others keep
+_AFTER: dict[int, After] = {2: "clear", 3: "restore", 4: "restore"}  # 4 by an old misprint; all others keep
 
 
 class _Control(NamedTuple):

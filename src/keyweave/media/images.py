@@ -187,8 +187,7 @@ def _saved(frame: Frame, form: str, **how: Any) -> bytes:
 
 
 def _user_comment(text: str) -> PIL.Image.Exif:
-    exif = PIL.Image.Exif()
-    exif.endian = ">"  # then the byte order that EXIF asks for and the one that readers guess are the same
+    exif = PIL.Image.Exif()  # which Pillow writes with the high byte first, as text must then be
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + text.encode("utf-16-be")
     return exif
 
