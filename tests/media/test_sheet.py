@@ -217,6 +217,11 @@ def test_a_heading_never_runs_into_the_facts_or_the_frames(title):
     assert 24 <= top < bottom < cells(headed)[0].top
 
 
+def test_a_title_of_two_lines_is_written_in_one():
+    two, one = (strip([("", plain(1))], title=title, cell_width=240) for title in ("two\n  lines", "two lines"))
+    assert np.array_equal(two.pixels, one.pixels)
+
+
 def test_a_strip_has_its_labels_left_and_its_rows_under_one_another():
     rows = [("before", plain(4)), ("after, with a label that does not fit in the space for labels", plain(7)[4:])]
     sheet = strip(rows, times=[Fraction(k) for k in range(4)], title="Compared", cell_width=32)

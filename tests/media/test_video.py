@@ -12,6 +12,7 @@ from itertools import accumulate, islice
 from math import ceil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -96,14 +97,28 @@ def test_a_span_equals_the_same_slice_of_a_full_read(made, name):
             assert all(np.array_equal(a, b) for a, b in zip(got, grid[first:last], strict=True))
 
 
-def test_spans_that_begin_between_a_key_frame_and_its_time_are_whole(film, number_of):
-    """In MP4 the index goes by decoding time, so a seek may land on a key frame that is shown after the time."""
-    path = film("a.mp4", count=60, options={"bf": "3", "g": "8", "x264-params": "scenecut=0:open-gop=0"})
-    with VideoReader(path) as reader:
-        for k in range(60):
-            (item,) = reader.shown(F(k, 25), F(k + 1, 25))
-            assert number_of(item.frame) == k
-            assert item.start == F(k, 25)
+OPEN = {"bf": "3", "g": "8"}
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", {**OPEN, "x264-params": "scenecut=0:open-gop=0"}),
+        ("b.mp4", "libx264", {**OPEN, "x264-params": "scenecut=0:open-gop=1"}),
+        ("c.mkv", "libx264", {**OPEN, "x264-params": "scenecut=0:open-gop=1"}),
+        ("d.mp4", "mpeg4", OPEN),
+        ("e.mov", "mpeg2video", OPEN),
+        ("f.mkv", "mpeg2video", OPEN),
+        ("g.mp4", "libx265", {"x265-params": "log-level=none:keyint=8:open-gop=1:bframes=3:scenecut=0"}),
+    ],
+)
+def test_a_span_may_begin_at_any_frame(film, name, codec, options):
+    """In MP4 the index goes by decoding time, so a seek may land on a key frame that is shown only after the time."""
+    with VideoReader(film(name, codec, count=40, options=options)) as reader:
+        for whole in list(reader.shown()):
+            (item,) = reader.shown(whole.start, whole.stop)
+            assert (item.start, item.stop) == (whole.start, whole.stop)
+            assert np.array_equal(item.frame, whole.frame)
 
 
 UNEVEN = [F(k, 1000) for k in accumulate([0, 33, 67, 33, 34, 66, 33, 34, 100, 33, 33, 34, 200, 33])]
@@ -279,6 +294,41 @@ def test_damage_in_the_middle_ends_the_film_there(made, number_of, name):
     saved = [number_of(frame) for frame in VideoReader(path, salvage=True).frames()]
     assert saved == list(range(len(saved)))
     assert 4 < len(saved) < COUNT
+
+
+def spoil(path: Path, number: int, part: slice) -> None:
+    """Overwrite a part of one video packet with noise."""
+    with av.open(str(path)) as container:
+        packet = list(container.demux(container.streams.video[0]))[number]
+        at, size = packet.pos, packet.size
+    assert at is not None
+    data = bytearray(path.read_bytes())
+    spoilt = range(at, at + size)[part]
+    data[spoilt.start : spoilt.stop] = random.Random(1).randbytes(len(spoilt))
+    path.write_bytes(data)
+
+
+def test_a_frame_that_the_decoder_had_to_make_up_is_damage(film, number_of):
+    """H.264 conceals what it cannot decode and says so; nothing is raised."""
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(12)]
+    path = film("a.mp4", pictures=pictures, options={"bf": "0", "g": "4"})
+    good = [item.frame for item in VideoReader(path).shown()]
+    spoil(path, 6, slice(400, 460))
+    with pytest.raises(MediaError, match=r"it decodes up to 0\.24 s of 0\.48 s"):
+        list(VideoReader(path).shown())
+    saved = [item.frame for item in VideoReader(path, salvage=True).shown()]
+    assert len(saved) == 6
+    assert all(np.array_equal(one, other) for one, other in zip(saved, good, strict=False))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "mpeg4"), ("a.avi", "mpeg4"), ("a.mov", "prores_ks")])
+def test_a_last_frame_that_cannot_be_decoded_is_missed(film, name, codec):
+    """Decoders with several threads may swallow the fault of a packet that they still held when the file ended."""
+    path = film(name, codec, count=10, pixels="yuv422p10le" if codec == "prores_ks" else "yuv420p")
+    spoil(path, 9, slice(0, None))
+    with pytest.raises(MediaError, match=r"it decodes up to 0\.36 s"):
+        list(VideoReader(path).shown())
 
 
 def test_a_film_without_one_good_frame_says_so(film):

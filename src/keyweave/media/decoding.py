@@ -175,11 +175,11 @@ class _Decoding:
                 continue
             if packet.stream_index == self._stream.index:
                 self._note(packet, sought=since is not None)
-                yield from self._decode(packet, since)
+                yield from self._decode(packet)
             elif packet.pts is not None:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base - facts.zero
                 self._others_end = max(self._others_end, end)
-        yield from self._decode(None, since)
+        yield from self._decode(None)
         if self._ends_early():
             raise Damaged
 
@@ -194,7 +194,7 @@ class _Decoding:
         if not packet.is_discard and packet.size > _PLACEHOLDER_BYTES:
             self._furthest = max(stamp, self._furthest)
 
-    def _decode(self, packet: Packet[Stream] | None, since: Fraction | None) -> Iterator[Picture]:
+    def _decode(self, packet: Packet[Stream] | None) -> Iterator[Picture]:
         forgiving = self._last is None and self._facts.begins_anywhere
         try:
             frames = self._decoder.decode(packet)
@@ -209,10 +209,8 @@ class _Decoding:
                 raise Damaged
             forgiving = False
             self._ticks = self._stamp(frame)
-            # After a seek, frames shown before the key frame lack what they build on.
-            if since is None or self._first_stamp is None or self._ticks >= self._first_stamp:
-                self._last = Picture(self._facts.on_clock(self._ticks), frame.duration * self._facts.tick, frame)
-                yield self._last
+            self._last = Picture(self._facts.on_clock(self._ticks), frame.duration * self._facts.tick, frame)
+            yield self._last
 
     def _stamp(self, frame: VideoFrame) -> int:
         """Return the presentation time of a frame in ticks."""

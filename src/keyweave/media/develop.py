@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorTrc, Interpolation, VideoReformatter
 
 from keyweave.base.errors import MediaError
 
 if TYPE_CHECKING:
-    from av.video.format import VideoFormat
     from av.video.frame import VideoFrame
     from av.video.plane import VideoPlane
     from numpy.typing import NDArray
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Codes of ISO/IEC 23091-2 for the matrix between YUV and RGB.
-RGB, BT709, UNSPECIFIED, BT601, BT2020, BT2020_CONSTANT = 0, 1, 2, 6, 9, 10
-# What swscale knows; 4 is FCC, 5 and 6 are two names of BT.601, 7 is SMPTE 240M.
-_KNOWN_MATRICES = frozenset({RGB, BT709, 4, 5, BT601, 7, BT2020})
+_BT709, _BT601, _BT2020, _BT2020_CONSTANT = 1, 6, 9, 10
+# What swscale knows; 4 is FCC, 5 another name of BT.601, 7 SMPTE 240M.
+_KNOWN_MATRICES = frozenset({_BT709, 4, 5, _BT601, 7, _BT2020})
 _STRANGEST_ASPECT = 16
 _MOST_THREADS = 4
 
@@ -103,7 +102,7 @@ class Developer:
     def __call__(self, frame: VideoFrame) -> Frame:
         """Return the pixels of one frame, uint8 (H, W, 3 or 4); a frame of another size is scaled to the first's."""
         self._watch_size(frame)
-        describe_colours(frame)
+        _name_matrix(frame)
         look = self._look
         as_it_is = (frame.width, frame.height) == (look.width, look.height)
         scaling = Interpolation.BILINEAR if as_it_is else Interpolation.BICUBIC
@@ -133,26 +132,16 @@ class Developer:
         self._size = size
 
 
-def describe_colours(frame: VideoFrame) -> None:
-    """Fill in the matrix and range that a frame leaves open, the way mpv and VLC do.
+def _name_matrix(frame: VideoFrame) -> None:
+    """Fill in the matrix that a frame leaves open, the way mpv and VLC do.
 
-    High definition (1280 columns or more than 576 rows) is taken for BT.709, the rest for BT.601; YUV has the
-    limited range of television unless its format is a JPEG one.
+    High definition (1280 columns or more than 576 rows) is taken for BT.709, the rest for BT.601. An open range needs
+    no word: swscale takes it for the limited one of television, unless the pixel format is a full one by itself.
     """
-    if _is_rgb(frame.format):
-        frame.colorspace, frame.color_range = RGB, ColorRange.JPEG
-        return
-    if frame.colorspace == BT2020_CONSTANT:
-        frame.colorspace = BT2020
-    elif frame.colorspace not in _KNOWN_MATRICES or frame.colorspace == RGB:
-        frame.colorspace = BT709 if frame.width >= 1280 or frame.height > 576 else BT601
-    if frame.color_range not in (ColorRange.MPEG, ColorRange.JPEG):
-        full = frame.format.name.startswith(("yuvj", "gray", "ya", "mono"))
-        frame.color_range = ColorRange.JPEG if full else ColorRange.MPEG
-
-
-def _is_rgb(shape: VideoFormat) -> bool:
-    return shape.is_rgb or shape.has_palette or shape.is_bayer
+    if frame.colorspace == _BT2020_CONSTANT:
+        frame.colorspace = _BT2020
+    elif frame.colorspace not in _KNOWN_MATRICES:
+        frame.colorspace = _BT709 if frame.width >= 1280 or frame.height > 576 else _BT601
 
 
 def _pixels(plane: VideoPlane) -> NDArray[np.uint8]:

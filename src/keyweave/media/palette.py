@@ -24,7 +24,7 @@ _AT_ONCE = 4096
 _BATCH = 1 << 20  # pixels that are counted at once, for a batch costs as much as its bins
 _PARTNERS = 32  # nearest colours with which one is tried to be mixed
 # How much the eye minds a difference in red, green and blue.
-_WEIGHTS = (2.0, 4.0, 3.0)
+_WEIGHTS = (2, 4, 3)
 # How much a mixture is held to be worse for each unit of distance between its two colours: grain is seen too.
 _GRAIN = 0.2
 
@@ -127,27 +127,27 @@ def _mixtures(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
     """Find for each pixel (N, 3) the nearest colour, and the other colour that with it makes the best mixture.
 
-    Every step is one operation on doubles, so that all machines agree to the last bit.
+    No step adds up more than one product at a time, so that all machines agree to the last bit.
     """
     rows = np.arange(len(pixels))
-    wanted, given = pixels.astype(np.float64), colors.astype(np.float64)
-    between = given[:, None] - given
-    partners = _weighted(between, between).argsort(axis=1, kind="stable")[:, : _PARTNERS + 1]
-    rest = wanted[:, None] - given  # (N, colours, 3)
-    near = _weighted(rest, rest).argmin(axis=1)
-    rest = rest[rows, near][:, None]  # (N, 1, 3)
-    apart = between[partners[near], near[:, None]]  # (N, partners, 3)
-    square = _weighted(apart, apart)
-    share = np.clip(_weighted(rest, apart) / np.maximum(square, 1), 0, 0.5)
-    left = rest - share[..., None] * apart
-    best = (_weighted(left, left) + _GRAIN * square * share).argmin(axis=1)
+    wanted, given = (np.ascontiguousarray(values.T, np.float32) for values in (pixels, colors))  # (3, N), (3, colours)
+    away = wanted[..., None] - given[:, None]  # (3, N, colours)
+    near = _dot(away, away).argmin(axis=1)
+    between = given[:, None] - given[..., None]  # from the colour of the row to that of the column
+    partners = _dot(between, between).argsort(axis=1, kind="stable")[:, : _PARTNERS + 1]
+    rest = (wanted - given[:, near])[..., None]  # (3, N, 1)
+    apart = between[:, near[:, None], partners[near]]  # (3, N, partners)
+    square = _dot(apart, apart)
+    share = np.clip(_dot(rest, apart) / np.maximum(square, 1), 0, 0.5)
+    left = rest - share * apart
+    best = (_dot(left, left) + _GRAIN * square * share).argmin(axis=1)
     return near, partners[near, best], np.round(64 * share[rows, best]).astype(np.uint8)
 
 
-def _weighted(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    product = a * b
-    red, green, blue = _WEIGHTS
-    return red * product[..., 0] + green * product[..., 1] + blue * product[..., 2]
+def _dot(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Multiply vectors of red, green and blue (3, ...), weighted as the eye does."""
+    red, green, blue = (weight * one * other for weight, one, other in zip(_WEIGHTS, a, b, strict=True))
+    return red + green + blue
 
 
 def _packed(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
