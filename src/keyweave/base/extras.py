@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXTRA_OF = {
     "accelerate": "generate",
     "diffusers": "generate",
+    "opentimelineio": "editing",
     "peft": "generate",
     "safetensors": "generate",
     "transformers": "generate",

@@ -63,10 +63,21 @@ def run(args: argparse.Namespace) -> int:
         with progress.part("comparing", total=count) as part:
             comparison = compare(made, real, pair_by=args.pair_by, progress=part)
         progress.end()
+    # The numbers first: they may have taken long, and the picture may yet be refused.
+    _show(args, comparison)
     if args.plot:
         _draw(args, comparison)
-    _show(args, comparison)
     return 0
+
+
+def _show(args: argparse.Namespace, comparison: Comparison) -> None:
+    if args.json:
+        show_json({"event": "compared", "made": str(args.made), "real": str(args.real), **comparison.as_dict()})
+        return
+    print(comparison.table("markdown" if args.markdown else "text", each=args.each))
+    if comparison.goes_on:
+        longer = {"made": args.made, "real": args.real}[comparison.goes_on]
+        print(f"\n{longer} goes on after the {len(comparison.rows)} frames compared.")
 
 
 def _draw(args: argparse.Namespace, comparison: Comparison) -> None:
@@ -80,18 +91,7 @@ def _draw(args: argparse.Namespace, comparison: Comparison) -> None:
         facts=f"{len(comparison.rows)} frames    {psnr.mean:.2f} dB    SSIM {ssim.mean:.4f}",
     )
     write_image(args.plot, picture, overwrite=args.overwrite)
-
-
-def _show(args: argparse.Namespace, comparison: Comparison) -> None:
     if args.json:
-        plot = str(args.plot) if args.plot else None
-        show_json(
-            {"event": "compared", "made": str(args.made), "real": str(args.real), "plot": plot} | comparison.as_dict()
-        )
-        return
-    print(comparison.table("markdown" if args.markdown else "text", each=args.each))
-    if comparison.goes_on:
-        longer = {"made": args.made, "real": args.real}[comparison.goes_on]
-        print(f"\n{longer} goes on after the {len(comparison.rows)} frames compared.")
-    if args.plot:
-        print(f"\n{args.plot}: the curves")
+        show_json({"event": "drawn", "output": str(args.plot), "width": picture.width, "height": picture.height})
+    else:
+        print(f"\n{args.plot}: {picture.width}x{picture.height}")

@@ -50,8 +50,13 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("inbetween", "Fill the time between keyframes: pictures in, film out.", "keyweave.cli.system"),
+        Command("render", "Make the film of a project file.", "keyweave.cli.render"),
+        Command(
+            "timeline", "Look at a project's timing; carry it to and from editing programs.", "keyweave.cli.timeline"
+        ),
         Command("rerun", "Make an output again from the recipe that it carries.", "keyweave.cli.rerun"),
         Command("sheet", "Print frames of a clip on one picture, with their times.", "keyweave.cli.sheet"),
+        Command("compare", "Measure a made clip against a real one, frame by frame.", "keyweave.cli.compare"),
         Command("info", "Tell what a file is: streams, rate, length, colour, recipe.", "keyweave.cli.info"),
         Command("doctor", "Tell what this installation can do, and how to add the rest.", "keyweave.cli.doctor"),
         Command("demo", "Make a first film from pictures that keyweave draws itself.", "keyweave.cli.demo"),
