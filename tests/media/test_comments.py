@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from keyweave.base.errors import InputError, KeyweaveError, MediaError
 from keyweave.media.comments import MOST_BYTES, read_comment
-from keyweave.media.images import write_image
+from keyweave.media.images import encode_png, write_image
 from keyweave.media.types import Image
 from keyweave.media.writers import FORMATS, write_clip
 
@@ -35,12 +35,10 @@ def written(folder: Path, ending: str, comment: str | None) -> Path:
 def png_with(folder: Path, *chunks: tuple[bytes, bytes]) -> Path:
     """Make a PNG with further chunks ahead of its pixels."""
     path = folder / "made.png"
-    write_image(path, Image(FRAMES[0]))
-    data = path.read_bytes()
-    packed = [
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    ]
-    path.write_bytes(data[:33] + b"".join(packed) + data[33:])
+    data = encode_png(FRAMES[0])
+    parts = [(len(body), name + body, zlib.crc32(name + body)) for name, body in chunks]
+    packed = b"".join(struct.pack(">I", length) + body + struct.pack(">I", sum_) for length, body, sum_ in parts)
+    path.write_bytes(data[:33] + packed + data[33:])
     return path
 
 

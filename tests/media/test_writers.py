@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from keyweave.base.errors import InputError, MediaError
 from keyweave.media import film_writer, writers
+from keyweave.media.fillings import FILLINGS
 from keyweave.media.types import Audio, Sound
 from keyweave.media.writers import FORMATS, format_of, missing_encoders, write_clip
 
@@ -98,11 +100,7 @@ def test_sound_and_pictures_are_interleaved(tmp_path: Path):
 DOORS = [
     ({"rate": F(0)}, "The rate is 0 frames per second; 1/600 to 1000 can be written. Give another rate."),
     ({"rate": F(-5)}, "The rate is -5 frames per second; 1/600 to 1000 can be written."),
-    (
-        {"rate": F(2**40 * 24 + 1, 2**40)},
-        "The rate 26388279066625/1099511627776 is finer than files hold: numerator and denominator must be at most "
-        "1,000,000. Give 24, if that is what was meant.",
-    ),
+    ({"rate": F(2**40 * 24 + 1, 2**40)}, "The rate 26388279066625/1099511627776 is finer than files hold: numerator"),
     ({"crf": 52}, "The crf of MP4 is 1 (best) to 51 (smallest); got 52. Leave it out for 16."),
     ({"crf": 0}, "The crf of MP4 is 1 (best) to 51"),
     ({"ending": ".webm", "crf": 64}, "The crf of WebM is 0 (best) to 63 (smallest); got 64. Leave it out for 16."),
@@ -116,7 +114,7 @@ DOORS = [
     ),
     (
         {"frames": [np.zeros((1, 16_384, 3), np.uint8)], "ending": ".webp"},
-        "WebP holds at most 16,383 pixels a side; the frames are 16,384 x 1. Scale them down, or choose another format.",
+        "WebP holds at most 16,383 pixels a side; the frames are 16,384 x 1. Scale them down, or choose another",
     ),
     ({"comment": "a\0b"}, "A comment cannot hold the zero character"),
     ({"comment": "\ud800"}, "The comment cannot be written as UTF-8: surrogates not allowed at 0."),
@@ -245,7 +243,8 @@ def test_missing_encoders_are_told_before_any_work(tmp_path: Path, monkeypatch: 
 
 
 def test_an_encoder_that_fails_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(film_writer, "_THREADS", -77)
+    broken = replace(FILLINGS["mp4"], options={"preset": "impossible"})
+    monkeypatch.setitem(film_writer.FILLINGS, "mp4", broken)
     with pytest.raises(MediaError, match=r"^FFmpeg's mp4 failed: "):
         write_clip(tmp_path / "a.mp4", greys(2), F(10))
     assert files_in(tmp_path) == []
@@ -261,7 +260,8 @@ if sys.argv[2] == "one core":
 from keyweave.media.types import Audio
 from keyweave.media.writers import FORMATS, write_clip
 down, right = np.mgrid[:90, :120]
-frames = [np.stack([right + 5 * k, down * 2, right * down // 40 + k, 255 - right], -1).astype(np.uint8) for k in range(14)]
+drawn = [np.stack([right + 5 * k, down * 2, right * down // 40 + k, 255 - right], -1) for k in range(14)]
+frames = [frame.astype(np.uint8) for frame in drawn]
 sound = Audio(np.sin(np.arange(48000, dtype=np.float32) / 9)[:, None].repeat(2, 1), 48000)
 for ending in FORMATS:
     for channels in (3, 4):
@@ -287,21 +287,22 @@ from pathlib import Path
 import numpy as np
 from keyweave.media.writers import write_clip
 path = Path(sys.argv[1])
-noise = np.random.default_rng(0).integers(0, 256, (40, 60, 80, 3), dtype=np.uint8)
+down, right = np.mgrid[:120, :160]
+drawn = [np.stack([right + 5 * k, down * 2, 0 * down + 90], -1).astype(np.uint8) for k in range(40)]
 def digest():
     return hashlib.sha256(path.read_bytes()).hexdigest()
 def write(frames):
     write_clip(path, frames, Fraction(10), overwrite=True)
-write(noise[:5])
+write(drawn[:5])
 old = digest()
 began = time.monotonic()
-write(noise)
+write(drawn)
 new, lasts = digest(), time.monotonic() - began
 chance = random.Random(6)
 for _ in range(12):
     child = os.fork()
     if not child:
-        write(noise if digest() == old else noise[:5])
+        write(drawn if digest() == old else drawn[:5])
         os._exit(0)
     time.sleep(chance.uniform(0, 1.2 * lasts))
     os.kill(child, signal.SIGKILL)
@@ -324,8 +325,8 @@ import numpy as np
 import psutil
 from keyweave.media.writers import write_clip
 path = Path(sys.argv[1])
-chance = np.random.default_rng(0)
-still = chance.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+down, right = np.mgrid[:240, :320]
+still = np.stack([right // 2, down, right // 2], -1).astype(np.uint8)
 peak = 0
 def frames(count):
     global peak
@@ -335,11 +336,11 @@ def frames(count):
         frame[40:80, k % 280 : k % 280 + 40] = k % 256
         yield frame
 peaks = []
-for count in (60, 200):
+for count in (20, 60, 200):
     peak = 0
-    write_clip(path, frames(count), Fraction(25), crf=40 if path.suffix in (".mp4", ".webm") else None, overwrite=True)
+    write_clip(path, frames(count), Fraction(25), overwrite=True)
     peaks.append(peak / 1e6)
-print(peaks[1] - peaks[0])
+print(peaks[2] - peaks[1])
 """
 
 

@@ -115,10 +115,10 @@ class _Mixed:
 
 
 def _chosen(means: NDArray[np.uint8], count: NDArray[np.int64], most: int) -> NDArray[np.uint8]:
-    """Choose colours by median cut, then move them to the middle of what they stand for."""
+    """Choose colours by median cut, then move them to the middle of what they stand for until hardly any pixel cares."""
     pixels = np.repeat(means, np.maximum(count * _POSTER // count.sum(), 1), axis=0)
     poster = PIL.Image.fromarray(pixels[None])
-    reduced = poster.quantize(most, PIL.Image.Quantize.MEDIANCUT, kmeans=3, dither=PIL.Image.Dither.NONE)
+    reduced = poster.quantize(most, PIL.Image.Quantize.MEDIANCUT, kmeans=_POSTER // 100, dither=PIL.Image.Dither.NONE)
     return np.array(reduced.getpalette(), np.uint8).reshape(-1, 3)[:most]
 
 

@@ -143,6 +143,6 @@ def _smoothed(window: Samples) -> Samples:  # (2r, C), joined in the middle
     """
     reach = len(window) // 2
     before, after = window[:reach], window[reach:]
-    rise = np.sin(np.linspace(0, np.pi / 2, 2 * reach, dtype=np.float32))[:, None] ** 2
+    rise = np.sin(np.linspace(0, np.pi / 2, 2 * reach))[:, None] ** 2
     before, after = np.concatenate([before, before[::-1]]), np.concatenate([after[::-1], after])
-    return before + rise * (after - before)
+    return (before + rise * (after - before)).astype(np.float32)
