@@ -115,7 +115,7 @@ class _Mixed:
 
 
 def _chosen(means: NDArray[np.uint8], count: NDArray[np.int64], most: int) -> NDArray[np.uint8]:
-    """Choose colours by median cut, then move them to the middle of what they stand for until hardly any pixel cares."""
+    """Choose colours by median cut, then move them to the middle of what they stand for, until few pixels change."""
     pixels = np.repeat(means, np.maximum(count * _POSTER // count.sum(), 1), axis=0)
     poster = PIL.Image.fromarray(pixels[None])
     reduced = poster.quantize(most, PIL.Image.Quantize.MEDIANCUT, kmeans=_POSTER // 100, dither=PIL.Image.Dither.NONE)

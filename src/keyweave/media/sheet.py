@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
 from PIL.ImageDraw import ImageDraw
-from PIL.ImageFont import FreeTypeFont, ImageFont, load_default
 
 from keyweave.base.errors import InputError, MediaError
+from keyweave.media import paper
 from keyweave.media.types import Image
 
 if TYPE_CHECKING:
@@ -21,17 +20,10 @@ if TYPE_CHECKING:
     from keyweave.media.source import FrameSource, Shown
     from keyweave.media.types import Frame
 
-_PAPER = (24, 24, 26)
-_INK = (238, 238, 240)
-_FAINT = (152, 152, 158)
 _CHECKS = np.array([[92, 116], [116, 92]], np.uint8)  # greys behind what is transparent
 _CHECK = 8
 
-_MARGIN = 32
-_GAP = 12
-_TITLE, _LABEL, _CAPTION = 22, 17, 14  # sizes of type
 _WIDEST_LABEL = 200
-_LEAST_WIDTH = 480
 
 _MOST_PIXELS = 64_000_000
 
@@ -63,8 +55,8 @@ def contact_sheet(
     rows = [items[k : k + columns] for k in range(0, len(items), columns)]
     return _painted(
         title,
-        f"{source.width} x {source.height} px    {_rate(source.rate)}    {_clock(source.duration)}",
-        [_Row("", [item.frame for item in row], [_clock(item.start) for item in row]) for row in rows],
+        f"{source.width} x {source.height} px    {paper.rate_words(source.rate)}    {paper.clock(source.duration)}",
+        [_Row("", [item.frame for item in row], [paper.clock(item.start) for item in row]) for row in rows],
     )
 
 
@@ -85,7 +77,7 @@ def strip(
     """
     _check(sum(len(frames) for _, frames in rows), cell_width)
     laid = [_Row(label, [_fitted(frame, cell_width) for frame in frames], ()) for label, frames in rows]
-    laid[-1] = replace(laid[-1], captions=[_clock(at) for at in times])
+    laid[-1] = replace(laid[-1], captions=[paper.clock(at) for at in times])
     return _painted(title, "", laid)
 
 
@@ -175,30 +167,36 @@ def _painted(title: str, facts: str, rows: Sequence[_Row]) -> Image:
     """Paint the heading and the rows, all cells as large as the largest."""
     frames = [frame for row in rows for frame in row.frames]
     cell = max(frame.shape[1] for frame in frames), max(frame.shape[0] for frame in frames)
-    labels = max(_length(_clipped(row.label, _LABEL, _WIDEST_LABEL), _LABEL) for row in rows)
-    left = _MARGIN + (labels + 2 * _GAP if labels else 0)
+    labels = max(paper.length(paper.clipped(row.label, paper.LABEL, _WIDEST_LABEL), paper.LABEL) for row in rows)
+    left = paper.MARGIN + (labels + 2 * paper.GAP if labels else 0)
     columns = max(len(row.frames) for row in rows)
     headed = bool(title or facts)
-    width = max(left + columns * (cell[0] + _GAP) - _GAP + _MARGIN, _LEAST_WIDTH * headed)
-    top = _MARGIN + (_TITLE + 2 * _GAP) * headed
-    heights = [cell[1] + _GAP + (_CAPTION + _GAP) * bool(row.captions) for row in rows]
-    sheet = PIL.Image.new("RGB", (width, top + sum(heights) - _GAP + _MARGIN), _PAPER)
+    width = max(left + columns * (cell[0] + paper.GAP) - paper.GAP + paper.MARGIN, paper.LEAST_WIDTH * headed)
+    top = paper.MARGIN + (paper.TITLE + 2 * paper.GAP) * headed
+    heights = [cell[1] + paper.GAP + (paper.CAPTION + paper.GAP) * bool(row.captions) for row in rows]
+    sheet = PIL.Image.new("RGB", (width, top + sum(heights) - paper.GAP + paper.MARGIN), paper.PAPER)
     ink = ImageDraw(sheet)
 
-    room = width - 2 * _MARGIN - (_length(facts, _LABEL) + 2 * _GAP if facts else 0)
-    baseline = _MARGIN + _TITLE * 3 // 4
-    ink.text((_MARGIN, baseline), _clipped(title, _TITLE, room), _INK, _font(_TITLE), anchor="ls")
-    ink.text((width - _MARGIN, baseline), facts, _FAINT, _font(_LABEL), anchor="rs")
+    room = width - 2 * paper.MARGIN - (paper.length(facts, paper.LABEL) + 2 * paper.GAP if facts else 0)
+    baseline = paper.MARGIN + paper.TITLE * 3 // 4
+    ink.text(
+        (paper.MARGIN, baseline),
+        paper.clipped(title, paper.TITLE, room),
+        paper.INK,
+        paper.font(paper.TITLE),
+        anchor="ls",
+    )
+    ink.text((width - paper.MARGIN, baseline), facts, paper.FAINT, paper.font(paper.LABEL), anchor="rs")
     for row, height in zip(rows, heights, strict=True):
-        label = _clipped(row.label, _LABEL, _WIDEST_LABEL)
-        ink.text((_MARGIN, top + cell[1] // 2), label, _INK, _font(_LABEL), anchor="lm")
+        label = paper.clipped(row.label, paper.LABEL, _WIDEST_LABEL)
+        ink.text((paper.MARGIN, top + cell[1] // 2), label, paper.INK, paper.font(paper.LABEL), anchor="lm")
         for number, frame in enumerate(row.frames):
-            at = left + number * (cell[0] + _GAP) + (cell[0] - frame.shape[1]) // 2
+            at = left + number * (cell[0] + paper.GAP) + (cell[0] - frame.shape[1]) // 2
             sheet.paste(PIL.Image.fromarray(_over_checks(frame)), (at, top + (cell[1] - frame.shape[0]) // 2))
-        below = top + cell[1] + _GAP // 2
+        below = top + cell[1] + paper.GAP // 2
         for number, caption in enumerate(row.captions):
-            middle = left + number * (cell[0] + _GAP) + cell[0] // 2
-            ink.text((middle, below), caption, _FAINT, _font(_CAPTION), anchor="ma")
+            middle = left + number * (cell[0] + paper.GAP) + cell[0] // 2
+            ink.text((middle, below), caption, paper.FAINT, paper.font(paper.CAPTION), anchor="ma")
         top += height
     return Image(np.asarray(sheet))
 
@@ -211,34 +209,3 @@ def _over_checks(frame: Frame) -> Frame:
     checks = _CHECKS[rows[:, None], columns][:, :, None]
     alpha = frame[:, :, 3:].astype(np.float32) / 255
     return np.rint(frame[:, :, :3] * alpha + checks * (1 - alpha)).astype(np.uint8)
-
-
-@lru_cache
-def _font(size: int) -> FreeTypeFont | ImageFont:
-    return load_default(size)
-
-
-def _length(text: str, size: int) -> int:
-    return round(_font(size).getlength(text))
-
-
-def _clipped(text: str, size: int, room: int) -> str:
-    """Shorten a text that is too long for its place."""
-    text = " ".join(text.split())
-    if _length(text, size) <= room:
-        return text
-    while text and _length(f"{text}…", size) > room:
-        text = text[:-1]
-    return f"{text}…"
-
-
-def _clock(seconds: Fraction) -> str:
-    """Write a time as 0:07.040."""
-    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
-    hours, minutes = divmod(minutes, 60)
-    rest = f"{milliseconds // 1000:02}.{milliseconds % 1000:03}"
-    return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
-
-
-def _rate(rate: Fraction) -> str:
-    return f"{float(rate):.3f}".rstrip("0").rstrip(".") + " fps"
