@@ -61,6 +61,26 @@ def test_dry_run_makes_nothing(as_json: bool, tmp_path: Path, keyframes, capsys:
         assert "frames    48" in shown
 
 
+def test_keys_bring_their_time_and_easing(tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]):
+    a, b = map(str, keyframes)
+    tail = ["-o", str(tmp_path / "out.gif"), "--fps", "10", "--json"]
+    argv = ["inbetween", "--key", f"{a}@0:ease-in", "--key", f"{b}@0:01.5:hold", "--key", f"{a}@30f", *tail]
+    assert main(argv) == 0
+    recipe = rows(capsys.readouterr().out)[-1]["recipe"]
+    assert recipe["options"]["at"] == ["0", "3/2", "3"]
+    assert recipe["options"]["easing"] == ["ease-in", "hold"]
+    for wrong, words in (
+        (["--key", "a.png"], "--key is 'a.png'; it must be PATH@TIME or PATH@TIME:EASING. Such as a.png@1.2:ease-in."),
+        (["--key", f"{a}@0", "--at", "1"], "--key takes the place of --at; both were given."),
+        ([b, "--key", f"{a}@0"], "--key takes the place of PICTURE; both were given."),
+        (["--key", f"{a}@0:wobble", "--key", f"{b}@1"], "'wobble' is not an easing"),
+        (["--key", f"{a}@0", "--key", f"{b}@0"], "--at must rise from keyframe to keyframe"),
+    ):
+        assert main(["inbetween", *wrong, *tail]) == 2
+        said = rows(capsys.readouterr().out)[-1]
+        assert words in f"{said['message']} {said['hint']}"
+
+
 def test_nothing_is_overwritten_unasked(film: Path, keyframes, capsys: pytest.CaptureFixture[str]):
     before = film.read_bytes()
     argv = ["inbetween", *map(str, keyframes), "-o", str(film), "--frames", "1"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyweave.app.systems import ENGINES, SYSTEMS
+from keyweave.base.errors import InputError
 from keyweave.cli.face import show_json, size_words, watched
 from keyweave.cli.parser import Parser, chosen, seed
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import argparse
 
     from keyweave.app.jobs import Plan, Result
+
+# A time holds digits, points and colons; what follows a colon and begins with a letter is the easing.
+_KEY = re.compile(r"(.+)@([\d.:/]+[fs]?)(?::([a-z].*))?")
 
 
 def build(name: str) -> Parser:
@@ -27,7 +32,13 @@ def build(name: str) -> Parser:
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="OUT", required=True, help="the film; its ending chooses the format")
     add("--engine", choices=system.engines, help=f"who draws the in-betweens (default: {system.engines[0]})")
-    parser.add_model(system.options_model())
+    model = system.options_model()
+    parser.add_model(model)
+    if "at" in model.model_fields:
+        says = (
+            "a keyframe with its time, and how the way to the next is eased; in place of PICTURE and --at; repeatable"
+        )
+        add("--key", action="append", default=[], metavar="PATH@TIME[:EASING]", help=says)
     add("--seed", type=seed, metavar="N", help="decides all chance; drawn and recorded if not given")
     add("--overwrite", action="store_true", help="replace the output if it exists")
     add("--dry-run", action="store_true", help="check everything and say what would be made, but make nothing")
@@ -41,10 +52,14 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.app.jobs import Job, plan_job, run_job  # noqa: PLC0415
 
     model = SYSTEMS[args.command].options_model()
+    pictures, given = args.pictures, chosen(args, model)
+    if getattr(args, "key", None):
+        pictures, placed = _keys(args)
+        given |= placed
     job = Job(
         system=args.command,
-        inputs=tuple(args.pictures),
-        options=read_options(model, chosen(args, model)),
+        inputs=tuple(pictures),
+        options=read_options(model, given),
         engine=args.engine,
         seed=args.seed,
         output=args.output,
@@ -58,6 +73,23 @@ def run(args: argparse.Namespace) -> int:
         progress.end()
     show_result(result, as_json=args.json)
     return 0
+
+
+def _keys(args: argparse.Namespace) -> tuple[list[Path], dict[str, Any]]:
+    """Read --key as pictures, their times, and an easing for each gap."""
+    given = ["PICTURE"] * bool(args.pictures) + [f"--{name}" for name in ("at", "easing") if hasattr(args, name)]
+    if given:
+        raise InputError(f"--key takes the place of {given[0]}; both were given.", "Use one or the other.")
+    found = [_KEY.fullmatch(text) for text in args.key]
+    for text, match in zip(args.key, found, strict=True):
+        if match is None:
+            raise InputError(
+                f"--key is {text!r}; it must be PATH@TIME or PATH@TIME:EASING.", "Such as a.png@1.2:ease-in."
+            )
+    keys = [match.groups() for match in found if match]
+    easings = [easing or "linear" for _, _, easing in keys]
+    gaps = easings if getattr(args, "loop", False) else easings[:-1]
+    return [Path(path) for path, _, _ in keys], {"at": [at for _, at, _ in keys], "easing": gaps or easings}
 
 
 def show_result(result: Result, *, as_json: bool) -> None:
