@@ -21,4 +21,7 @@ def test_a_system_has_its_rooms(name: str):
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engine_can_be_loaded(name: str):
-    assert callable(ENGINES[name].load())
+    engine = ENGINES[name]
+    options = SYSTEMS["inbetween"].options_model().model_validate({"linear_light": True})
+    made = engine.load(options)
+    assert made.keywords == dict.fromkeys(engine.takes, True)

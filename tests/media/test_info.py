@@ -79,6 +79,16 @@ def test_what_headers_do_not_say_is_counted_or_none(film):
     assert abs((sound.duration or 0) - F(12, 25)) < F(1, 10)
 
 
+def test_lengths_are_counted_from_the_start_of_each_stream(film):
+    info = describe(film("a.ts", starts=[F(k, 25) for k in range(5, 30)], count=25, sound="aac", seconds=1))
+    assert info.video is not None
+    (sound,) = info.sounds
+    assert sound.start == 0
+    assert abs((sound.duration or 0) - 1) < F(1, 30)
+    assert abs(info.video.start - F(1, 5)) < F(1, 20)
+    assert info.video.duration == 1
+
+
 def test_variable_rates_late_starts_and_alpha(film):
     starts = [F(1, 2) + at for at in (F(0), F(1, 30), F(3, 30), F(4, 30), F(7, 30))]
     video = describe(

@@ -245,6 +245,24 @@ def test_broadcasts_may_begin_anywhere(film, number_of):
             assert 10 < numbers[0] < 40
 
 
+@pytest.mark.parametrize(("codec", "blank"), [("mpeg2video", False), ("mpeg2video", True), ("mpeg4", True)])
+def test_a_broadcast_with_a_bad_first_frame_begins_at_the_next_key_frame(film, number_of, codec, blank):
+    path = film("a.ts", codec, count=40, size=(192, 144), options={"g": "12", "sc_threshold": "1000000000"})
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        first, second = [packet.pos or 0 for packet in container.demux(container.streams.video[0])][:2]
+    rng = random.Random(2)
+    # Of each transport packet of the first frame, what comes after its headers.
+    for at in range(first, second, 188):
+        if data[at + 1] & 0x1F == 1 and data[at + 2] == 0:
+            data[at + 60 : at + 188] = bytes(128) if blank else rng.randbytes(128)
+    path.write_bytes(data)
+    with VideoReader(path) as reader:
+        numbers = [number_of(item.frame) for item in reader.shown()]
+    assert numbers == list(range(numbers[0], 40))
+    assert numbers[0] == 12
+
+
 CUT = {
     "fast.mp4": 0.5,
     "h264.mkv": 0.6,

@@ -153,7 +153,9 @@ def run_job(job: Job, progress: Progress = SILENT) -> Result:
     plan = plan_job(job)
     _tell(plan, progress)
     planned = time.monotonic()
-    frames = render(plan.timeline, plan.options.fps, plan.engine.load(), seed=plan.recipe.seed, progress=progress)
+    engine = plan.engine.load(plan.options)
+    reach, seed = plan.engine.reach, plan.recipe.seed
+    frames = render(plan.timeline, plan.options.fps, engine, seed=seed, progress=progress, reach=reach)
     width, height = plan.timeline.size
     if job.output is None:
         clip = Clip(np.stack(list(frames)), plan.options.fps)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from keyweave.base.errors import InputError
@@ -25,15 +27,19 @@ class Engine:
         name: what people type.
         says: one line about it.
         run: "module:function", imported when first needed.
+        takes: options of the system that it is handed by name.
+        reach: how far beyond its two pictures it can go, where an easing overshoots.
     """
 
     name: str
     says: str
     run: str
+    takes: tuple[str, ...] = ()
+    reach: Fraction = Fraction(0)
 
-    def load(self) -> Inbetweener:
-        """Import the function."""
-        return _load(self.run)
+    def load(self, options: FilmOptions) -> Inbetweener:
+        """Import the function, and bind the options that it takes."""
+        return partial(_load(self.run), **{name: getattr(options, name) for name in self.takes})
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,17 @@ ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
         Engine(
+            "flow",
+            "Pictures move along their optical flow, and dissolve where it cannot be trusted. No learning.",
+            "keyweave.classical.flow:flow",
+            takes=("linear_light",),
+            reach=Fraction(3, 10),
+        ),
+        Engine(
             "crossfade",
             "One picture fades into the next. No motion, no learning.",
             "keyweave.classical.crossfade:crossfade",
+            ("linear_light",),
         ),
     )
 }
@@ -92,7 +106,7 @@ SYSTEMS: dict[str, System] = {
             run="keyweave.systems.inbetween.pipeline:inbetween",
             takes=("FIRST", "LAST", "MORE"),
             fewest=2,
-            engines=("crossfade",),
+            engines=("flow", "crossfade"),
         ),
     )
 }

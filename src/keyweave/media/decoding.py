@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import av
 from av.error import FFmpegError
+from av.video.frame import PictureType
 
 from keyweave.media.containers import clock_zero, packets_of, picture_stream, stated_end
 from keyweave.media.pace import MILLISECOND
@@ -195,19 +196,20 @@ class _Decoding:
             self._furthest = max(stamp, self._furthest)
 
     def _decode(self, packet: Packet[Stream] | None) -> Iterator[Picture]:
-        forgiving = self._last is None and self._facts.begins_anywhere
+        begun = self._last is not None or not self._facts.begins_anywhere
         try:
             frames = self._decoder.decode(packet)
         except (FFmpegError, ValueError):
-            if forgiving:
-                return
-            raise
+            if begun:
+                raise
+            return
         for frame in frames:
-            if frame.is_corrupt and forgiving:
+            # What comes before the first key frame of a broadcast is made of nothing, and not always marked as such.
+            if not begun and (frame.is_corrupt or not _stands_alone(frame)):
                 continue
             if frame.is_corrupt:
                 raise Damaged
-            forgiving = False
+            begun = True
             self._ticks = self._stamp(frame)
             self._last = Picture(self._facts.on_clock(self._ticks), frame.duration * self._facts.tick, frame)
             yield self._last
@@ -236,6 +238,10 @@ class _Decoding:
             # Matroska and FLV count from 0, whenever the streams begin.
             promised, reached = facts.whole, facts.zero + max(reached, self._others_end)
         return promised is not None and promised - reached > max(SLACK, 2 * self._last.length)
+
+
+def _stands_alone(frame: VideoFrame) -> bool:
+    return frame.key_frame or frame.pict_type == PictureType.I
 
 
 def _seek(container: InputContainer, facts: Facts, time: Fraction) -> None:

@@ -98,8 +98,13 @@ LIGHTS: dict[str, Light] = {
 }
 
 
-def landscape(light: str, width: int = 640, height: int = 360, *, seed: int = 7) -> Image:
-    """Draw the scene; the same seed gives the same hills, trees and stars in every light."""
+def landscape(
+    light: str, width: int = 640, height: int = 360, *, seed: int = 7, boat: tuple[float, float] | None = None
+) -> Image:
+    """Draw the scene; the same seed gives the same hills, trees and stars in every light.
+
+    `boat` places a sailing boat on the lake: how far to the right, and how near, both 0 to 1.
+    """
     colors = LIGHTS[light]
     large = (width * _OVERSAMPLE, height * _OVERSAMPLE)
     picture = PillowImage.fromarray(_sky(colors, *large))
@@ -107,6 +112,8 @@ def landscape(light: str, width: int = 640, height: int = 360, *, seed: int = 7)
     picture = _with_disc(picture, colors)
     _draw_land(picture, colors, stream(seed, "land"))
     _mirror_in_lake(picture, colors)
+    if boat is not None:
+        _draw_boat(picture, colors, *boat)
     small = picture.resize((width, height), PillowImage.Resampling.LANCZOS)
     return Image(np.array(small))
 
@@ -193,6 +200,28 @@ def _mirror_in_lake(picture: PillowImage.Image, colors: Light) -> None:
     tint = np.array(_between(colors.zenith, colors.near, 0.5))
     water = water * 0.68 + tint * 0.32
     picture.paste(PillowImage.fromarray(np.rint(water).astype(np.uint8)), (0, shore))
+
+
+def _draw_boat(picture: PillowImage.Image, colors: Light, right: float, near: float) -> None:
+    """Draw a boat with two sails, and its image in the water."""
+    waterline = picture.height * (_SHORE + 0.04 + 0.22 * near)
+    x, tall = right * picture.width, picture.height * (0.10 + 0.10 * near)
+    shades = _between((250, 246, 238), colors.horizon, 0.25), _between((206, 62, 50), colors.near, 0.2)
+    hull = _between((88, 54, 40), colors.near, 0.3)
+    parts = (
+        (((-0.42, 0.0), (0.46, 0.0), (0.34, -0.16), (-0.30, -0.16)), hull),
+        (((0.02, 0.04), (0.02, 1.0), (-0.38, 0.10)), shades[0]),
+        (((0.06, 0.08), (0.06, 0.86), (0.40, 0.10)), shades[1]),
+    )
+    mirrored = picture.copy()
+    for target, up in ((mirrored, -1.0), (picture, 1.0)):
+        draw = ImageDraw.Draw(target)
+        foot = waterline + 0.16 * tall * (1 if up < 0 else 0)
+        for outline, color in parts:
+            draw.polygon([(x + dx * tall, foot - up * dy * tall) for dx, dy in outline], fill=color)
+    water = round(waterline + 0.16 * tall)
+    blended = PillowImage.blend(picture, mirrored, 0.35).crop((0, water, picture.width, picture.height))
+    picture.paste(blended, (0, water))
 
 
 def _between(a: Color, b: Color, share: float) -> Color:

@@ -57,6 +57,8 @@ class InbetweenOptions(FilmOptions):
     loop: bool = Field(False, description="go on from the last keyframe to the first, and end just before it")
     ping_pong: bool = Field(False, description="go back the way it came, and end just before the beginning")
 
+    linear_light: bool = Field(False, description="blend light as a camera does, where the engine blends")
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         lengths = [f"--{name}" for name in ("frames", "duration") if getattr(self, name) is not None]
