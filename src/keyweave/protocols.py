@@ -8,8 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from keyweave.base.progress import Progress
     from keyweave.media.types import Frame, Image
+
+    Flow = NDArray[np.float32]  # (H, W, 2)
 
 
 class Inbetweener(Protocol):
@@ -30,3 +35,17 @@ class Inbetweener(Protocol):
     def __call__(  # noqa: D102 - the class says it
         self, first: Image, last: Image, times: Sequence[Fraction], *, seed: int, progress: Progress
     ) -> Iterable[Frame]: ...
+
+
+class FlowEstimator(Protocol):
+    """Finds the pixels of one picture in another.
+
+    Args:
+        a: a picture (H, W, 3 or 4).
+        b: another of the same size and channels.
+
+    Returns:
+        For each pixel of a, how far away in b it is found: (H, W, 2) float32 pixels (dx, dy).
+    """
+
+    def __call__(self, a: Frame, b: Frame) -> Flow: ...  # noqa: D102 - the class says it

@@ -23,7 +23,8 @@ def options(**given) -> InbetweenOptions:
 
 
 def job(keyframes, output: Path | None = None, over: dict | None = None, **given) -> Job:
-    return Job("inbetween", keyframes, options(**given), output=output, seed=3, **(over or {}))
+    more = {"engine": "crossfade", "seed": 3} | (over or {})
+    return Job("inbetween", keyframes, options(**given), output=output, **more)
 
 
 def files_in(folder: Path) -> set[str]:
@@ -124,7 +125,7 @@ def test_stopping_keeps_the_old_film(tmp_path: Path, keyframes):
 
 DOORS = [
     ({"system": "inbetwen"}, "'inbetwen' is not a system that keyweave knows here. Choose from: inbetween."),
-    ({"engine": "film"}, "'film' is not an engine that keyweave knows here. Choose from: crossfade."),
+    ({"engine": "film"}, "'film' is not an engine that keyweave knows here. Choose from: flow, crossfade."),
     ({"inputs": ()}, "inbetween needs at least 2 pictures (FIRST LAST); got 0. Name one more picture."),
     ({"options": FilmOptions.model_validate({})}, "inbetween takes InbetweenOptions; got FilmOptions."),
 ]

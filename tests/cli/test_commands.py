@@ -17,7 +17,23 @@ from keyweave.media.images import read_image
 def film(tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]) -> Path:
     path = tmp_path / "film.mp4"
     assert (
-        main(["inbetween", *map(str, keyframes), "-o", str(path), "--frames", "10", "--fps", "12", "--seed", "9"]) == 0
+        main(
+            [
+                "inbetween",
+                *map(str, keyframes),
+                "-o",
+                str(path),
+                "--frames",
+                "10",
+                "--fps",
+                "12",
+                "--seed",
+                "9",
+                "--engine",
+                "crossfade",
+            ]
+        )
+        == 0
     )
     capsys.readouterr()
     return path
@@ -29,7 +45,8 @@ def rows(text: str) -> list[dict]:
 
 def test_inbetween_says_what_it_made(tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]):
     output = tmp_path / "out.mp4"
-    assert main(["inbetween", *map(str, keyframes), "-o", str(output), "--frames", "10", "--fps", "12"]) == 0
+    argv = ["inbetween", *map(str, keyframes), "-o", str(output), "--frames", "10", "--fps", "12"]
+    assert main([*argv, "--engine", "crossfade"]) == 0
     shown = capsys.readouterr()
     assert f"{output}: 12 frames, 32x24, 1 s at 12 fps, " in shown.out
     assert "engine crossfade on cpu" in shown.err
@@ -38,6 +55,7 @@ def test_inbetween_says_what_it_made(tmp_path: Path, keyframes, capsys: pytest.C
 def test_inbetween_json_ends_with_output_and_recipe(tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]):
     output = tmp_path / "out.gif"
     argv = ["inbetween", *map(str, keyframes), "-o", str(output), "--frames", "2", "--seed", "4", "--json"]
+    argv += ["--engine", "crossfade"]
     assert main(argv) == 0
     shown = capsys.readouterr()
     events = rows(shown.out)
@@ -162,7 +180,7 @@ def complete(script: str, *words: str) -> list[str]:
 def test_bash_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     main(["completion", "bash"])
     script = capsys.readouterr().out
-    assert complete(script, "keyweave", "re") == ["rerun"]
+    assert complete(script, "keyweave", "rer") == ["rerun"]
     assert complete(script, "keyweave", "inbetween", "--fr") == ["--frames"]
     assert complete(script, "keyweave", "inbetween", "--fit", "p") == ["pad"]
     assert complete(script, "keyweave", "completion", "f") == ["fish"]

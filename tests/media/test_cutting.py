@@ -423,3 +423,9 @@ def test_what_could_not_be_kept_is_told(film, tmp_path):
     source = write_film(tmp_path / "a.mp4", STEADY[:25], [50] * 25, sound=np.zeros(44_100), rate=44_100)
     cut = cut_and_join(source, [(Fraction(0), Fraction(1))], tmp_path / "c.webm")
     assert "44100 Hz" in cut.notes[0]
+
+
+def test_a_quality_that_the_format_does_not_have_is_refused_at_once(tmp_path: Path) -> None:
+    for name, words in (("out.mp4", "The crf of MP4 is 1"), ("out.mov", "cannot be written with crf 60")):
+        with pytest.raises(InputError, match=words):
+            cut_and_join(tmp_path / "none.mp4", [(Fraction(0), Fraction(1))], tmp_path / name, crf=60)

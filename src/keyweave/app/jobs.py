@@ -23,7 +23,7 @@ from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
 from keyweave.media.images import read_image
 from keyweave.media.types import Clip, Image
-from keyweave.media.writers import format_of, write_clip
+from keyweave.media.writers import check_crf, format_of, write_clip
 from keyweave.timeline.renderer import render
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def plan_job(job: Job) -> Plan:
     engine = system.pick_engine(job.engine)
     options = _options(job, system)
     if job.output is not None:
-        format_of(job.output)
+        check_crf(format_of(job.output), job.output, options.crf)
         refuse_existing(sidecar_of(job.output), overwrite=job.overwrite)
         if "%" not in job.output.name:
             refuse_existing(job.output, overwrite=job.overwrite)

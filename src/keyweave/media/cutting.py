@@ -17,7 +17,7 @@ from keyweave.media.limits import Limits
 from keyweave.media.sniff import sniff
 from keyweave.media.sound import joined
 from keyweave.media.sound_track import BLOCK, Flow, Track, find_track, sample_at
-from keyweave.media.writers import FORMATS, format_of
+from keyweave.media.writers import FORMATS, check_comment, check_crf, format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,6 +90,9 @@ def cut_and_join(
         MediaError: the source cannot be read, or the disk refuses the output.
     """
     container = _container(output)
+    form = format_of(output)
+    check_crf(form, output, crf)
+    check_comment(form, comment)
     refuse_existing(output, overwrite=overwrite)
     limits = limits or Limits.from_environment()
     with open_frames(source, limits=limits) as film:

@@ -81,7 +81,8 @@ class FilmWriter:
         self.width = width + width % 2 * filling.even
         self.height = height + height % 2 * filling.even
         self._rate = rate
-        self._tick = 1 / rate if times == "constant" else EXACT_TICK
+        self._uneven = times == "exact"
+        self._tick = EXACT_TICK if self._uneven else 1 / rate
         self._at = Fraction(0)
         self._last = -1
         self._frames = 0
@@ -174,6 +175,8 @@ class FilmWriter:
         options = filling.options | (filling.options_with_alpha if alpha else {})
         if filling.crf:
             options["crf"] = str(filling.crf.default if crf is None else crf)
+        if self._uneven and filling.encoder == "libx264":
+            options["bf"] = "0"  # with frames out of order at uneven times, the length that MP4 states is wrong
         stream = cast("VideoStream", self._container.add_stream(filling.encoder, self._rate, options))
         codec = stream.codec_context
         codec.width, codec.height = self.width, self.height

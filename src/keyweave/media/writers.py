@@ -140,8 +140,8 @@ def write_clip(
     """
     form = format_of(path)
     _check_rate(rate)
-    _check_crf(form, path, crf)
-    _check_comment(form, comment)
+    check_crf(form, path, crf)
+    check_comment(form, comment)
     clip = _Incoming(frames, rate, sound if form.holds_sound else None)
     try:
         with _place(form, path, overwrite=overwrite) as place:
@@ -294,7 +294,8 @@ def _check_rate(rate: Fraction) -> None:
         )
 
 
-def _check_crf(form: OutputFormat, path: Path, crf: int | None) -> None:
+def check_crf(form: OutputFormat, path: Path, crf: int | None) -> None:
+    """Raise unless the quality number suits the format."""
     if crf is None:
         return
     if form.crf is None:
@@ -307,7 +308,8 @@ def _check_crf(form: OutputFormat, path: Path, crf: int | None) -> None:
         )
 
 
-def _check_comment(form: OutputFormat, comment: str | None) -> None:
+def check_comment(form: OutputFormat, comment: str | None) -> None:
+    """Raise unless the format can hold the text."""
     if comment is None:
         return
     try:

@@ -1,0 +1,141 @@
+"""The in-betweener that moves things: both pictures are carried along their optical flow and meet at time t."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import torch
+
+from keyweave.base.progress import SILENT, Progress
+from keyweave.classical.blending import Blending
+from keyweave.classical.mending import mend, supported
+from keyweave.perceive.filling import spread
+from keyweave.maths.splatting import splat_with_weight
+from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+    from keyweave.media.types import Frame, Image
+    from keyweave.perceive.flow import FlowPair, Preset
+
+    Floats = NDArray[np.float32]
+    _Pixels = Frame | Floats
+
+_UNRELATED = 0.08  # the share of pixels found again below which two pictures do not show one scene
+_GRID = 640 * 360  # motion is carried to time t on a grid of at most so many points
+_STRANGE = 25.0  # levels of difference at which a pixel loses to another that lands on the same place
+_SHARPNESS = 6.0  # the alpha of softmax splatting: how clearly it loses
+_COVERED = 0.4  # what lands on a place, in pixels, for it to count as covered
+_LEAST = 1e-3  # what an uncovered or a far picture still counts: it is seen where nothing else is
+
+
+def flow(
+    first: Image,
+    last: Image,
+    times: Sequence[Fraction],
+    *,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    linear_light: bool = False,
+    preset: Preset = "medium",
+) -> Iterator[Frame]:
+    """Carry both pictures along their motion to each time t, and blend them there; chance plays no part.
+
+    The motion is searched once, so neighbouring times fit one another. What one picture hides is taken from the other.
+    Where the motion cannot be believed, the pictures dissolve into one another while they move with what is around.
+
+    Args:
+        first: the picture at time 0.
+        last: the picture at time 1, of the same size and channels.
+        times: in any order; up to 0.3 before 0 and beyond 1 the motion goes on.
+        seed: not used.
+        progress: a step for each time.
+        linear_light: blend light, as a camera does, and not levels.
+        preset: how carefully motion is searched.
+
+    Yields:
+        A frame (H, W, C) for each time.
+    """
+    del seed
+    a, b = first.pixels, last.pixels
+    blending = Blending(first.has_alpha, linear_light)
+    ends = blending.ready(a), blending.ready(b)
+    pair = flow_between(a, b, preset)
+    if pair.consistent < _UNRELATED:
+        progress.warn(
+            "The two pictures do not seem to show the same scene, so they dissolve into one another; "
+            "consider a cut, or the morph engine."
+        )
+        meeting = None
+    else:
+        meeting = _Meeting.of(a, b, pair)
+    for time in times:
+        yield _drawn(ends, meeting, float(time), blending)
+        progress.step()
+
+
+def _drawn(ends: tuple[_Pixels, _Pixels], meeting: _Meeting | None, time: float, blending: Blending) -> Frame:
+    height, width = ends[0].shape[:2]
+    if meeting is None:
+        return blending.blend(*ends, np.full((height, width), min(max(time, 0), 1), np.float32))
+    to_ends, share = meeting.at(time)
+    moved = (
+        cv2.remap(
+            end, targets(resize_flow(to_end, (width, height))), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        for end, to_end in zip(ends, to_ends, strict=True)
+    )
+    return blending.blend(*moved, np.asarray(cv2.resize(share, (width, height)), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Meeting:
+    """The motion of both pictures on a grid, ready to be carried to any time.
+
+    Args:
+        carried: (2, 3, h, w) the flow from each picture to the other, in points of the grid, and the fitness of each
+            point: 1 where the other picture shows the same at the end of the flow, towards 0 where it does not.
+        metric: (2, 1, h, w) who is in front where several points land; the larger wins.
+    """
+
+    carried: torch.Tensor
+    metric: torch.Tensor
+
+    @classmethod
+    def of(cls, a: Frame, b: Frame, pair: FlowPair) -> _Meeting:
+        """Mend the flows of two pictures (H, W, 3 or 4), and rate how well they explain each point."""
+        height, width = a.shape[:2]
+        scale = min(1.0, (_GRID / (height * width)) ** 0.5)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = [cv2.resize(opaque(image), size, interpolation=cv2.INTER_AREA) for image in (a, b)]
+        fields = []
+        for way, (flow, trust) in enumerate(
+            ((pair.forward, pair.forward_trust), (pair.backward, pair.backward_trust))
+        ):
+            here, there = small[way], small[1 - way]
+            believed = supported(np.asarray(cv2.resize(trust, size, interpolation=cv2.INTER_AREA), np.float32))
+            mended = mend(resize_flow(flow, size), believed, here)
+            # Brightness constancy: what looks the same at the other end of its way is what is seen in front.
+            unlike = cv2.GaussianBlur(difference(here, there, mended), (0, 0), 1)
+            fields.append(np.dstack([mended, np.exp(-np.minimum(unlike / _STRANGE, 3))]))
+        carried = torch.from_numpy(np.stack(fields).transpose(0, 3, 1, 2).copy())
+        return cls(carried, _SHARPNESS * carried[:, 2:].log())
+
+    def at(self, time: float) -> tuple[Floats, Floats]:
+        """Return for time t the flows (2, h, w, 2) to both pictures, and the share (h, w) of the second."""
+        gone = torch.tensor([time, 1 - time])[:, None, None, None]
+        landed, weight = splat_with_weight(self.carried, self.carried[:, :2] * gone, self.metric, mode="softmax")
+        ways, nearness = (time, 1 - time), (1 - time, time)
+        to_ends, seen = [], []
+        for fields, count, way, near in zip(landed.numpy(), weight.numpy(), ways, nearness, strict=True):
+            covered = np.minimum(1, count[0] / _COVERED)
+            to_ends.append(spread(fields[:2].transpose(1, 2, 0), covered) * np.float32(-way))
+            seen.append(max(near, _LEAST) * (covered * fields[2] + _LEAST))
+        return np.stack(to_ends), np.asarray(seen[1] / (seen[0] + seen[1]), np.float32)

@@ -1,0 +1,74 @@
+"""Mending a flow where it cannot be believed: what is not known moves with what looks like it nearby."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from keyweave.perceive.filling import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from keyweave.media.types import Frame
+
+    Floats = NDArray[np.float32]
+
+_MENDED = 480  # pixels along the longer side where it is done
+_ALIKE = 14.0  # levels of difference at which a neighbour counts for e^-1/2 as much
+_STRIDES = (1, 2, 4, 8, 16, 32)
+_GAIN = 3.0  # how readily a pixel believes its like
+
+
+def mend(flow: Floats, trust: Floats, guide: Frame) -> Floats:
+    """Replace what cannot be believed, softly, by the flow of believed neighbours of the same colour.
+
+    A strip that the other picture hides then moves with the ground that it belongs to, and not with what hides it;
+    and a thing that changes its looks moves with what surrounds it.
+
+    Args:
+        flow: (H, W, 2).
+        trust: (H, W) from 0 to 1.
+        guide: the picture that the flow starts from (H, W, 3).
+    """
+    height, width = trust.shape
+    scale = min(1.0, _MENDED / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    colors = cv2.resize(guide, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    known = cv2.resize(trust, size, interpolation=cv2.INTER_AREA)
+    weighted = cv2.resize(flow * trust[..., None], size, interpolation=cv2.INTER_AREA)
+    small = weighted / np.maximum(known, 1e-6)[..., None]
+    for stride in _STRIDES:
+        small, known = _ask_neighbours(small, known, colors, stride)
+    small = spread(small, known)
+    filled = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return filled + (flow - filled) * trust[..., None]
+
+
+def supported(trust: Floats) -> Floats:
+    """Take the trust (H, W) away from specks: chance makes a pixel agree here and there, a scene makes an area."""
+    around = cv2.GaussianBlur(trust, (0, 0), max(1.0, max(trust.shape) / 80))
+    return np.asarray(trust * np.clip((around - 0.1) / 0.25, 0, 1), np.float32)
+
+
+def _ask_neighbours(flow: Floats, known: Floats, colors: Floats, stride: int) -> tuple[Floats, Floats]:
+    """Take over from the eight neighbours at a stride, as far as they know better and look alike."""
+    sums = np.zeros_like(flow)
+    total = np.zeros_like(known)
+    height, width = known.shape
+    for dy in (-stride, 0, stride):
+        for dx in (-stride, 0, stride):
+            if abs(dy) >= height or abs(dx) >= width or dx == dy == 0:
+                continue
+            here = slice(max(0, -dy), height - max(0, dy)), slice(max(0, -dx), width - max(0, dx))
+            there = slice(max(0, dy), height - max(0, -dy)), slice(max(0, dx), width - max(0, -dx))
+            apart = colors[here] - colors[there]
+            weight = np.exp(np.einsum("yxc,yxc->yx", apart, apart) * np.float32(-0.5 / _ALIKE**2)) * known[there]
+            sums[here] += flow[there] * weight[..., None]
+            total[here] += weight
+    heard = np.minimum(1, total * (_GAIN / 8)) * (1 - known)
+    both = np.maximum(known + heard, 1e-8)
+    told = sums / np.maximum(total, 1e-8)[..., None]
+    return (flow * known[..., None] + told * heard[..., None]) / both[..., None], known + heard

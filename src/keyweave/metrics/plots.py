@@ -1,0 +1,270 @@
+"""Curves over the frames of a clip, drawn as a picture in the manner of the contact sheets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from math import ceil, floor, isfinite, log10
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL.Image
+from PIL.ImageDraw import ImageDraw
+from PIL.ImageFont import FreeTypeFont, ImageFont, load_default
+
+from keyweave.base.errors import InputError
+from keyweave.media.types import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from keyweave.metrics.compare import Comparison, Measure
+    from keyweave.metrics.report import Report
+
+Color = tuple[int, int, int]
+
+_PAPER, _FIELD, _GRID = (24, 24, 26), (31, 31, 34), (50, 50, 54)
+_INK, _FAINT = (238, 238, 240), (152, 152, 158)
+_KEY = (214, 176, 84)
+_LINES = ((104, 178, 250), (244, 134, 108), (136, 208, 148))
+_MARGIN, _GAP = 32, 12
+_TITLE, _LABEL, _CAPTION = 22, 17, 14  # sizes of type
+_AXIS = 56  # room for the numbers at the left
+_CLEAR = 8  # between a heading and the topmost number
+_FIELD_HEIGHT = 180
+_LEAST_WIDTH = 480
+_FINER = 4  # lines are drawn this much larger and then reduced, which smooths them
+_DOTS_FROM = 9  # pixels between frames from which each has a dot
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line.
+
+    Args:
+        name: for the legend.
+        values: one for each frame; where one is infinite or missing the line has a gap, and a tick at the top if it is
+            infinite.
+        start: where the first value stands, in frames; a step from one frame to the next stands halfway.
+    """
+
+    name: str
+    values: Sequence[float | None]
+    start: float = 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves of one unit over one axis.
+
+    Args:
+        title: what is shown, and in what unit.
+        curves: one to three.
+        note: what else to say of it, beside the title.
+        floor: where the axis begins; by default just below the lowest value.
+        ceiling: where it ends; by default just above the highest.
+    """
+
+    title: str
+    curves: Sequence[Curve]
+    note: str = ""
+    floor: float | None = None
+    ceiling: float | None = None
+
+
+def comparison_panels(comparison: Comparison) -> tuple[Panel, ...]:
+    """Show fidelity frame by frame, and the steps of both clips."""
+    rows = comparison.rows
+    psnr, ssim, _ = comparison.summary
+    steps = [Curve(name, [getattr(row, f"{name}_step") for row in rows[1:]], 0.5) for name in ("made", "real")]
+    return (
+        Panel("PSNR, dB", [Curve("red, green, blue", [row.psnr for row in rows])], _lowest(psnr)),
+        Panel(
+            "SSIM",
+            [Curve("red, green, blue", [row.ssim for row in rows]), Curve("luma", [row.ssim_luma for row in rows])],
+            _lowest(ssim),
+            ceiling=1,
+        ),
+        Panel("step from frame to frame, levels", steps, floor=0),
+    )
+
+
+def report_panels(report: Report) -> tuple[Panel, ...]:
+    """Show the steps and the sharpness of a clip."""
+    return (
+        Panel("step from frame to frame, levels", [Curve("made", report.curves.steps.tolist(), 0.5)], floor=0),
+        Panel("sharpness, levels per pixel", [Curve("made", report.curves.sharpness.tolist())], floor=0),
+    )
+
+
+def _lowest(measure: Measure) -> str:
+    return f"lowest {measure.worst:.4g} at {measure.at_frame}"
+
+
+def curves_picture(
+    panels: Sequence[Panel], *, title: str = "", facts: str = "", keyframes: Collection[int] = (), width: int = 1280
+) -> Image:
+    """Draw panels under one another over one axis of frames.
+
+    Args:
+        panels: from the top down.
+        title: what the heading says at the left.
+        facts: what it says at the right.
+        keyframes: the frames to mark.
+        width: pixels across the picture.
+    """
+    if width < _LEAST_WIDTH:
+        raise InputError(f"A picture of curves is at least {_LEAST_WIDTH} pixels wide; got {width}.")
+    fields = _laid_out(panels, width, _MARGIN + (_TITLE + _GAP if title or facts else 0))
+    height = fields[-1].bottom + _GAP // 2 + _CAPTION + _MARGIN
+    fine = PIL.Image.new("RGB", (width * _FINER, height * _FINER), _PAPER)
+    for field in fields:
+        _draw_lines(ImageDraw(fine), field, keyframes)
+    picture = fine.reduce(_FINER)
+    ink = ImageDraw(picture)
+    baseline = _MARGIN + _TITLE * 3 // 4
+    room = width - 2 * _MARGIN - round(_font(_LABEL).getlength(facts)) - 2 * _GAP
+    ink.text((_MARGIN, baseline), _clipped(title, room), _INK, _font(_TITLE), anchor="ls")
+    ink.text((width - _MARGIN, baseline), facts, _FAINT, _font(_LABEL), anchor="rs")
+    for field in fields:
+        _write_words(ink, field)
+    _write_frames(ink, fields[-1])
+    return Image(np.asarray(picture))
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Where a panel lies on the picture, and how values become places."""
+
+    panel: Panel
+    left: int
+    top: int
+    right: int
+    last: float  # frames from left to right
+    ticks: Sequence[float]
+
+    @property
+    def bottom(self) -> int:
+        return self.top + _FIELD_HEIGHT
+
+    def x(self, frame: float) -> float:
+        inset = _GAP  # the first and the last dot stand free of the border
+        return self.left + inset + (self.right - self.left - 2 * inset) * frame / max(self.last, 1)
+
+    def y(self, value: float) -> float:
+        low, high = self.ticks[0], self.ticks[-1]
+        return self.bottom - _FIELD_HEIGHT * (value - low) / (high - low)
+
+
+def _laid_out(panels: Sequence[Panel], width: int, top: int) -> list[_Field]:
+    last = max(curve.start * 2 + len(curve.values) - 1 for panel in panels for curve in panel.curves)
+    fields: list[_Field] = []
+    for panel in panels:
+        top += _LABEL + _GAP + _CLEAR
+        fields.append(_Field(panel, _MARGIN + _AXIS, top, width - _MARGIN, last, _range(panel)))
+        top += _FIELD_HEIGHT + 2 * _GAP
+    return fields
+
+
+def _range(panel: Panel) -> list[float]:
+    """Choose the ticks of an axis; the first and the last are its ends."""
+    values = [value for curve in panel.curves for value in curve.values if value is not None and isfinite(value)]
+    low = panel.floor if panel.floor is not None else min(values, default=0.0)
+    high = panel.ceiling if panel.ceiling is not None else max(values, default=1.0)
+    if high - low < 1e-6:
+        low, high = (low, low + 1) if panel.ceiling is None else (high - 0.1, high)
+    return _ticks(low, high, 4)
+
+
+def _ticks(low: float, high: float, about: int) -> list[float]:
+    """Return some `about` round numbers, evenly spaced, that hold low and high between them."""
+    rough = (high - low) / about
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * round_number for round_number in (1, 2, 2.5, 5, 10) if power * round_number >= rough * 0.999)
+    first, after = floor(low / step + 1e-6), ceil(high / step - 1e-6)
+    return [number * step for number in range(first, after + 1)]
+
+
+def _draw_lines(ink: ImageDraw, field: _Field, keyframes: Collection[int]) -> None:
+    """Draw all but the words, at the finer scale."""
+
+    def fine(*places: float) -> list[float]:
+        return [place * _FINER for place in places]
+
+    ink.rounded_rectangle(fine(field.left, field.top, field.right, field.bottom), 4 * _FINER, _FIELD)
+    for tick in field.ticks[1:-1]:
+        ink.line(fine(field.left, field.y(tick), field.right, field.y(tick)), _GRID, _FINER)
+    for frame in keyframes:
+        x, top = field.x(frame), field.top
+        ink.line(fine(x, top, x, field.bottom), _mixed(_KEY, 0.45), _FINER)
+        ink.polygon(fine(x - 5, top, x, top - 5, x + 5, top, x, top + 5), _KEY)
+    has_dots = field.x(1) - field.x(0) >= _DOTS_FROM
+    for curve, color in reversed(list(zip(field.panel.curves, _LINES, strict=False))):
+        for points in _pieces(field, curve):
+            places = [tuple(fine(*point)) for point in points]
+            if len(places) > 1:
+                ink.line(places, color, 2 * _FINER, joint="curve")
+            for x, y in places if has_dots or len(places) == 1 else ():
+                ink.circle((x, y), 3 * _FINER, color)
+        for number, value in enumerate(curve.values):
+            if value is not None and value == float("inf"):
+                x, y = field.x(curve.start + number), field.top + 3
+                ink.polygon(fine(x - 4, y + 7, x, y, x + 4, y + 7), color)
+
+
+def _pieces(field: _Field, curve: Curve) -> list[list[tuple[float, float]]]:
+    """Cut a curve where it has no finite value, into runs of points on the picture."""
+    points = [
+        (field.x(curve.start + number), field.y(value)) if value is not None and isfinite(value) else None
+        for number, value in enumerate(curve.values)
+    ]
+    runs = ([point for point in run if point] for _, run in groupby(points, key=lambda point: point is None))
+    return [run for run in runs if run]
+
+
+def _write_words(ink: ImageDraw, field: _Field) -> None:
+    """Write the heading, the legend and the numbers of the axis."""
+    above = field.top - _GAP - _CLEAR // 2
+    ink.text((_MARGIN, above), field.panel.title, _INK, _font(_LABEL), anchor="ls")
+    beside = _MARGIN + round(_font(_LABEL).getlength(field.panel.title)) + 2 * _GAP
+    ink.text((beside, above), field.panel.note, _FAINT, _font(_CAPTION), anchor="ls")
+    x = field.right
+    for curve, color in reversed(list(zip(field.panel.curves, _LINES, strict=False))):
+        if len(field.panel.curves) == 1:
+            break
+        ink.text((x, above), curve.name, color, _font(_CAPTION), anchor="rs")
+        x -= round(_font(_CAPTION).getlength(curve.name)) + 2 * _GAP
+    places = max(len(f"{tick:.10f}".rstrip("0").split(".")[1]) for tick in field.ticks)
+    for tick in field.ticks:
+        words = f"{tick:.{places}f}"
+        ink.text((field.left - _GAP, round(field.y(tick))), words, _FAINT, _font(_CAPTION), anchor="rm")
+
+
+def _write_frames(ink: ImageDraw, field: _Field) -> None:
+    """Number the frames under the lowest panel."""
+    below = field.bottom + _GAP // 2
+    ink.text((_MARGIN, below), "frame", _FAINT, _font(_CAPTION), anchor="la")
+    step = max(1, round(_ticks(0, max(field.last, 1), 10)[1]))
+    for frame in range(0, floor(field.last) + 1, step):
+        ink.text((round(field.x(frame)), below), str(frame), _FAINT, _font(_CAPTION), anchor="ma")
+
+
+def _mixed(color: Color, share: float) -> Color:
+    """Lay a colour thinly over the field."""
+    red, green, blue = (round(share * over + (1 - share) * under) for over, under in zip(color, _FIELD, strict=True))
+    return red, green, blue
+
+
+def _clipped(title: str, room: int) -> str:
+    """Shorten a title that is too long for its place."""
+    if _font(_TITLE).getlength(title) <= room:
+        return title
+    while title and _font(_TITLE).getlength(f"{title}…") > room:
+        title = title[:-1]
+    return f"{title}…"
+
+
+@lru_cache
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    return load_default(size)

@@ -1,0 +1,147 @@
+"""Guesses at large motion: a few simple motions that would each explain a part of the scene.
+
+A dense method follows what moves a few patches far. What moves farther it can only follow when told where to look; so
+matched features and the peaks of phase correlation propose motions, and the dense method tries them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from keyweave.perceive.filling import spread
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Grey = NDArray[np.uint8]
+
+_MOST_FEATURES = 3000
+_RATIO = 0.8  # Lowe's: the best match must beat the second by this
+_MOST_MOTIONS = 6
+_FEWEST_INLIERS = 6
+_REACH = 0.012  # how far from a common motion a match may lie, in longer sides; the dense method does the rest
+_MOST_PEAKS = 4
+_FAINT = 1.0  # a frequency with less power than this, in squared levels, says nothing
+_SCALES = 0.3, 3.0  # the change of size that a believable motion may bring
+_CORRELATED = 256  # pixels along the longer side for phase correlation
+
+
+def propose(a: Grey, b: Grey) -> list[tuple[Floats, Floats]]:
+    """Propose dense motions (H, W, 2) from a to b, each with its opposite from b to a.
+
+    Args:
+        a: grey picture (H, W).
+        b: another of the same size.
+    """
+    from_a, from_b = matched_points(a, b)
+    motions, explained = common_motions(from_a, from_b, _REACH * max(a.shape))
+    motions += [_shift(peak) for peak in correlation_peaks(a, b)]
+    pairs = [(_dense(motion, a.shape), _dense(_inverse(motion), a.shape)) for motion in motions]
+    if explained.sum() >= _FEWEST_INLIERS:
+        # Bent and parallel motion is no sum of a few simple ones: follow the matches themselves.
+        there, back = from_a[explained], from_b[explained]
+        pairs.append((_drawn_through(there, back - there, a.shape), _drawn_through(back, there - back, a.shape)))
+    return pairs
+
+
+def matched_points(a: Grey, b: Grey) -> tuple[Floats, Floats]:
+    """Return points (N, 2) of a, and the points of b that look like them, each the other's best."""
+    finder = cv2.SIFT.create(nfeatures=_MOST_FEATURES, contrastThreshold=0.02)
+    (points_a, looks_a), (points_b, looks_b) = (finder.detectAndCompute(image, None) for image in (a, b))
+    nothing = np.zeros((0, 2), np.float32)
+    if len(points_a) < 2 or len(points_b) < 2:
+        return nothing, nothing
+    matcher = cv2.BFMatcher(cv2.NORM_L2)
+    back = {m.queryIdx: m.trainIdx for (m,) in matcher.knnMatch(looks_b, looks_a, k=1)}
+    good = [
+        (best.queryIdx, best.trainIdx)
+        for best, second in matcher.knnMatch(looks_a, looks_b, k=2)
+        if best.distance < _RATIO * second.distance and back[best.trainIdx] == best.queryIdx
+    ]
+    if not good:
+        return nothing, nothing
+    pairs = np.array(good)
+    at_a, at_b = (np.array([point.pt for point in points], np.float32) for points in (points_a, points_b))
+    return at_a[pairs[:, 0]], at_b[pairs[:, 1]]
+
+
+def common_motions(from_a: Floats, from_b: Floats, reach: float) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """Peel off motions that many matches share, the most common first.
+
+    Args:
+        from_a: points (N, 2).
+        from_b: where they went (N, 2).
+        reach: how many pixels a match may lie beside a common motion.
+
+    Returns:
+        The motions as affine matrices (2, 3), and which matches (N,) follow one of them.
+    """
+    left = np.arange(len(from_a))
+    explained = np.zeros(len(from_a), bool)
+    motions: list[Floats] = []
+    while len(motions) < _MOST_MOTIONS and len(left) >= _FEWEST_INLIERS:
+        motion, inliers = cv2.estimateAffine2D(from_a[left], from_b[left], ransacReprojThreshold=reach, maxIters=1000)
+        inside = inliers.ravel().astype(bool)
+        if motion is None or inside.sum() < _FEWEST_INLIERS:
+            break
+        stretches = np.linalg.svd(motion[:, :2], compute_uv=False)
+        if _SCALES[0] < stretches.min() and stretches.max() < _SCALES[1]:
+            motions.append(motion.astype(np.float32))
+            explained[left[inside]] = True
+        left = left[~inside]
+    return motions, explained
+
+
+def correlation_peaks(a: Grey, b: Grey) -> list[tuple[float, float]]:
+    """Return the shifts (dx, dy) in pixels that the peaks of the phase correlation stand for, highest first."""
+    scale = min(1.0, _CORRELATED / max(a.shape))
+    size = max(1, round(a.shape[1] * scale)), max(1, round(a.shape[0] * scale))
+    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) for image in (a, b)]
+    spectra = [np.fft.rfft2(image - cv2.GaussianBlur(image, (0, 0), 8)) for image in small]
+    cross = spectra[1] * np.conj(spectra[0])
+    surface = np.fft.irfft2(cross / (np.abs(cross) + _FAINT), s=small[0].shape)
+    surface = cv2.GaussianBlur(surface.astype(np.float32), (0, 0), 1, borderType=cv2.BORDER_REFLECT)
+    least = 5 * surface.std()
+    peaks: list[tuple[float, float]] = []
+    rows, columns = surface.shape
+    ys, xs = np.ogrid[:rows, :columns]
+    while len(peaks) < _MOST_PEAKS:
+        y, x = np.unravel_index(int(surface.argmax()), surface.shape)
+        if surface[y, x] <= least:
+            break
+        # The correlation is cyclic: what lies beyond the middle is a shift the other way.
+        dx, dy = (int(at) - length * (at > length // 2) for at, length in ((x, columns), (y, rows)))
+        peaks.append((dx * a.shape[1] / columns, dy * a.shape[0] / rows))
+        around_x, around_y = (np.minimum((at - k) % n, (k - at) % n) for at, k, n in ((x, xs, columns), (y, ys, rows)))
+        surface[(around_x <= 3) & (around_y <= 3)] = -np.inf
+    return peaks
+
+
+def _shift(by: tuple[float, float]) -> Floats:
+    return np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
+
+
+def _inverse(motion: Floats) -> Floats:
+    return np.asarray(cv2.invertAffineTransform(motion), np.float32)
+
+
+def _dense(motion: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return the flow (H, W, 2) of an affine motion (2, 3)."""
+    ys, xs = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    grid = np.dstack([xs, ys, np.ones_like(xs)])
+    return grid @ motion.T - grid[..., :2]
+
+
+def _drawn_through(points: Floats, moves: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return a smooth flow (H, W, 2) that passes through the moves (N, 2) at the points (N, 2)."""
+    count = np.zeros(shape, np.float32)
+    sums = np.zeros((*shape, 2), np.float32)
+    x, y = np.rint(points).astype(int).T
+    x, y = x.clip(0, shape[1] - 1), y.clip(0, shape[0] - 1)
+    np.add.at(count, (y, x), 1)
+    np.add.at(sums, (y, x), moves)
+    return spread(sums / np.maximum(count, 1)[..., None], np.minimum(count, 1))
