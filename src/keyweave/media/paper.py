@@ -57,6 +57,6 @@ def rate_words(rate: Fraction) -> str:
 
 
 def mixed(color: Color, share: float) -> Color:
-    """Lay a colour over the paper, as thinly as `share` says."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(PAPER, color, strict=True))
+    """Lay a colour over a field of the paper, as thinly as `share` says."""
+    red, green, blue = (round(share * over + (1 - share) * under) for over, under in zip(color, FIELD, strict=True))
     return red, green, blue

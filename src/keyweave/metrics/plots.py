@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 from PIL.ImageDraw import ImageDraw
-from PIL.ImageFont import FreeTypeFont, ImageFont, load_default
 
 from keyweave.base.errors import InputError
+from keyweave.media import paper
 from keyweave.media.types import Image
 
 if TYPE_CHECKING:
@@ -22,19 +21,9 @@ if TYPE_CHECKING:
     from keyweave.metrics.compare import Comparison, Measure
     from keyweave.metrics.report import Report
 
-Color = tuple[int, int, int]
-
-_PAPER, _FIELD, _GRID = (24, 24, 26), (31, 31, 34), (50, 50, 54)
-_INK, _FAINT = (238, 238, 240), (152, 152, 158)
-_KEY = (214, 176, 84)
-_LINES = ((104, 178, 250), (244, 134, 108), (136, 208, 148))
-_MARGIN, _GAP = 32, 12
-_TITLE, _LABEL, _CAPTION = 22, 17, 14  # sizes of type
 _AXIS = 56  # room for the numbers at the left
 _CLEAR = 8  # between a heading and the topmost number
 _FIELD_HEIGHT = 180
-_LEAST_WIDTH = 480
-_FINER = 4  # lines are drawn this much larger and then reduced, which smooths them
 _DOTS_FROM = 9  # pixels between frames from which each has a dot
 
 
@@ -114,19 +103,25 @@ def curves_picture(
         keyframes: the frames to mark.
         width: pixels across the picture.
     """
-    if width < _LEAST_WIDTH:
-        raise InputError(f"A picture of curves is at least {_LEAST_WIDTH} pixels wide; got {width}.")
-    fields = _laid_out(panels, width, _MARGIN + (_TITLE + _GAP if title or facts else 0))
-    height = fields[-1].bottom + _GAP // 2 + _CAPTION + _MARGIN
-    fine = PIL.Image.new("RGB", (width * _FINER, height * _FINER), _PAPER)
+    if width < paper.LEAST_WIDTH:
+        raise InputError(f"A picture of curves is at least {paper.LEAST_WIDTH} pixels wide; got {width}.")
+    fields = _laid_out(panels, width, paper.MARGIN + (paper.TITLE + paper.GAP if title or facts else 0))
+    height = fields[-1].bottom + paper.GAP // 2 + paper.CAPTION + paper.MARGIN
+    fine = PIL.Image.new("RGB", (width * paper.FINER, height * paper.FINER), paper.PAPER)
     for field in fields:
         _draw_lines(ImageDraw(fine), field, keyframes)
-    picture = fine.reduce(_FINER)
+    picture = fine.reduce(paper.FINER)
     ink = ImageDraw(picture)
-    baseline = _MARGIN + _TITLE * 3 // 4
-    room = width - 2 * _MARGIN - round(_font(_LABEL).getlength(facts)) - 2 * _GAP
-    ink.text((_MARGIN, baseline), _clipped(title, room), _INK, _font(_TITLE), anchor="ls")
-    ink.text((width - _MARGIN, baseline), facts, _FAINT, _font(_LABEL), anchor="rs")
+    baseline = paper.MARGIN + paper.TITLE * 3 // 4
+    room = width - 2 * paper.MARGIN - round(paper.font(paper.LABEL).getlength(facts)) - 2 * paper.GAP
+    ink.text(
+        (paper.MARGIN, baseline),
+        paper.clipped(title, paper.TITLE, room),
+        paper.INK,
+        paper.font(paper.TITLE),
+        anchor="ls",
+    )
+    ink.text((width - paper.MARGIN, baseline), facts, paper.FAINT, paper.font(paper.LABEL), anchor="rs")
     for field in fields:
         _write_words(ink, field)
     _write_frames(ink, fields[-1])
@@ -149,7 +144,7 @@ class _Field:
         return self.top + _FIELD_HEIGHT
 
     def x(self, frame: float) -> float:
-        inset = _GAP  # the first and the last dot stand free of the border
+        inset = paper.GAP  # the first and the last dot stand free of the border
         return self.left + inset + (self.right - self.left - 2 * inset) * frame / max(self.last, 1)
 
     def y(self, value: float) -> float:
@@ -161,9 +156,9 @@ def _laid_out(panels: Sequence[Panel], width: int, top: int) -> list[_Field]:
     last = max(curve.start * 2 + len(curve.values) - 1 for panel in panels for curve in panel.curves)
     fields: list[_Field] = []
     for panel in panels:
-        top += _LABEL + _GAP + _CLEAR
-        fields.append(_Field(panel, _MARGIN + _AXIS, top, width - _MARGIN, last, _range(panel)))
-        top += _FIELD_HEIGHT + 2 * _GAP
+        top += paper.LABEL + paper.GAP + _CLEAR
+        fields.append(_Field(panel, paper.MARGIN + _AXIS, top, width - paper.MARGIN, last, _range(panel)))
+        top += _FIELD_HEIGHT + 2 * paper.GAP
     return fields
 
 
@@ -190,23 +185,23 @@ def _draw_lines(ink: ImageDraw, field: _Field, keyframes: Collection[int]) -> No
     """Draw all but the words, at the finer scale."""
 
     def fine(*places: float) -> list[float]:
-        return [place * _FINER for place in places]
+        return [place * paper.FINER for place in places]
 
-    ink.rounded_rectangle(fine(field.left, field.top, field.right, field.bottom), 4 * _FINER, _FIELD)
+    ink.rounded_rectangle(fine(field.left, field.top, field.right, field.bottom), 4 * paper.FINER, paper.FIELD)
     for tick in field.ticks[1:-1]:
-        ink.line(fine(field.left, field.y(tick), field.right, field.y(tick)), _GRID, _FINER)
+        ink.line(fine(field.left, field.y(tick), field.right, field.y(tick)), paper.GRID, paper.FINER)
     for frame in keyframes:
         x, top = field.x(frame), field.top
-        ink.line(fine(x, top, x, field.bottom), _mixed(_KEY, 0.45), _FINER)
-        ink.polygon(fine(x - 5, top, x, top - 5, x + 5, top, x, top + 5), _KEY)
+        ink.line(fine(x, top, x, field.bottom), paper.mixed(paper.KEY, 0.45), paper.FINER)
+        ink.polygon(fine(x - 5, top, x, top - 5, x + 5, top, x, top + 5), paper.KEY)
     has_dots = field.x(1) - field.x(0) >= _DOTS_FROM
-    for curve, color in reversed(list(zip(field.panel.curves, _LINES, strict=False))):
+    for curve, color in reversed(list(zip(field.panel.curves, paper.LINES, strict=False))):
         for points in _pieces(field, curve):
             places = [tuple(fine(*point)) for point in points]
             if len(places) > 1:
-                ink.line(places, color, 2 * _FINER, joint="curve")
+                ink.line(places, color, 2 * paper.FINER, joint="curve")
             for x, y in places if has_dots or len(places) == 1 else ():
-                ink.circle((x, y), 3 * _FINER, color)
+                ink.circle((x, y), 3 * paper.FINER, color)
         for number, value in enumerate(curve.values):
             if value is not None and value == float("inf"):
                 x, y = field.x(curve.start + number), field.top + 3
@@ -225,46 +220,28 @@ def _pieces(field: _Field, curve: Curve) -> list[list[tuple[float, float]]]:
 
 def _write_words(ink: ImageDraw, field: _Field) -> None:
     """Write the heading, the legend and the numbers of the axis."""
-    above = field.top - _GAP - _CLEAR // 2
-    ink.text((_MARGIN, above), field.panel.title, _INK, _font(_LABEL), anchor="ls")
-    beside = _MARGIN + round(_font(_LABEL).getlength(field.panel.title)) + 2 * _GAP
-    ink.text((beside, above), field.panel.note, _FAINT, _font(_CAPTION), anchor="ls")
+    above = field.top - paper.GAP - _CLEAR // 2
+    ink.text((paper.MARGIN, above), field.panel.title, paper.INK, paper.font(paper.LABEL), anchor="ls")
+    beside = paper.MARGIN + round(paper.font(paper.LABEL).getlength(field.panel.title)) + 2 * paper.GAP
+    ink.text((beside, above), field.panel.note, paper.FAINT, paper.font(paper.CAPTION), anchor="ls")
     x = field.right
-    for curve, color in reversed(list(zip(field.panel.curves, _LINES, strict=False))):
+    for curve, color in reversed(list(zip(field.panel.curves, paper.LINES, strict=False))):
         if len(field.panel.curves) == 1:
             break
-        ink.text((x, above), curve.name, color, _font(_CAPTION), anchor="rs")
-        x -= round(_font(_CAPTION).getlength(curve.name)) + 2 * _GAP
+        ink.text((x, above), curve.name, color, paper.font(paper.CAPTION), anchor="rs")
+        x -= round(paper.font(paper.CAPTION).getlength(curve.name)) + 2 * paper.GAP
     places = max(len(f"{tick:.10f}".rstrip("0").split(".")[1]) for tick in field.ticks)
     for tick in field.ticks:
         words = f"{tick:.{places}f}"
-        ink.text((field.left - _GAP, round(field.y(tick))), words, _FAINT, _font(_CAPTION), anchor="rm")
+        ink.text(
+            (field.left - paper.GAP, round(field.y(tick))), words, paper.FAINT, paper.font(paper.CAPTION), anchor="rm"
+        )
 
 
 def _write_frames(ink: ImageDraw, field: _Field) -> None:
     """Number the frames under the lowest panel."""
-    below = field.bottom + _GAP // 2
-    ink.text((_MARGIN, below), "frame", _FAINT, _font(_CAPTION), anchor="la")
+    below = field.bottom + paper.GAP // 2
+    ink.text((paper.MARGIN, below), "frame", paper.FAINT, paper.font(paper.CAPTION), anchor="la")
     step = max(1, round(_ticks(0, max(field.last, 1), 10)[1]))
     for frame in range(0, floor(field.last) + 1, step):
-        ink.text((round(field.x(frame)), below), str(frame), _FAINT, _font(_CAPTION), anchor="ma")
-
-
-def _mixed(color: Color, share: float) -> Color:
-    """Lay a colour thinly over the field."""
-    red, green, blue = (round(share * over + (1 - share) * under) for over, under in zip(color, _FIELD, strict=True))
-    return red, green, blue
-
-
-def _clipped(title: str, room: int) -> str:
-    """Shorten a title that is too long for its place."""
-    if _font(_TITLE).getlength(title) <= room:
-        return title
-    while title and _font(_TITLE).getlength(f"{title}…") > room:
-        title = title[:-1]
-    return f"{title}…"
-
-
-@lru_cache
-def _font(size: int) -> FreeTypeFont | ImageFont:
-    return load_default(size)
+        ink.text((round(field.x(frame)), below), str(frame), paper.FAINT, paper.font(paper.CAPTION), anchor="ma")
