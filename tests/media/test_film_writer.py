@@ -102,6 +102,18 @@ def test_a_frame_without_a_time_follows_one_tick_later(tmp_path: Path):
         assert [(frame.pts or 0) * base for frame in back.decode(video=0)] == [0, F(3, 10), F(4, 10)]
 
 
+def test_frames_without_times_do_not_drift(tmp_path: Path):
+    path = tmp_path / "a.mp4"
+    rate = F(24000, 1001)
+    with open_writer(path, rate=rate, times="exact") as film:
+        for _ in range(400):
+            film.add(grey(9))
+    with av.open(str(path)) as back:
+        base = back.streams.video[0].time_base or F(0)
+        starts = [(packet.pts or 0) * base for packet in back.demux(video=0) if packet.size]
+    assert max(abs(start - k / rate) for k, start in enumerate(sorted(starts))) <= EXACT_TICK / 2
+
+
 @pytest.mark.parametrize("rate", [48_000, 44_100, 11_025, 7_000])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_an_impulse_is_heard_when_it_was_written(tmp_path: Path, container: str, rate: int):

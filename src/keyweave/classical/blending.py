@@ -46,9 +46,10 @@ class Blending:
             b: from `ready`, of the same size.
             share: how much of b is seen (H, W).
         """
-        values = cv2.blendLinear(a, b, 1 - share, share)
-        if values.dtype == np.uint8:
-            return values
+        mixed = cv2.blendLinear(a, b, 1 - share, share)
+        if mixed.dtype == np.uint8:
+            return np.asarray(mixed, np.uint8)
+        values = np.asarray(mixed, np.float32)
         if self.alpha:
             alpha = values[..., 3:]
             values[..., :3] *= np.divide(255, alpha, out=np.zeros_like(alpha), where=alpha > 0)

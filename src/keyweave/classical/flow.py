@@ -12,9 +12,9 @@ import torch
 from keyweave.base.progress import SILENT, Progress
 from keyweave.classical.blending import Blending
 from keyweave.classical.mending import mend, supported
-from keyweave.perceive.filling import spread
 from keyweave.maths.splatting import splat_with_weight
-from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, targets
+from keyweave.perceive.filling import resized, spread
+from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, sampled, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 _UNRELATED = 0.08  # the share of pixels found again below which two pictures do not show one scene
 _GRID = 640 * 360  # motion is carried to time t on a grid of at most so many points
 _STRANGE = 25.0  # levels of difference at which a pixel loses to another that lands on the same place
-_SHARPNESS = 6.0  # the alpha of softmax splatting: how clearly it loses
+_SHARPNESS = 15.0  # the alpha of softmax splatting: how clearly it loses
+_IN_FRONT = 6.0  # what it counts, in exponents, to land where the other picture hides something
 _COVERED = 0.4  # what lands on a place, in pixels, for it to count as covered
-_LEAST = 1e-3  # what an uncovered or a far picture still counts: it is seen where nothing else is
+_FAR = 1e-3  # what a picture still counts at the other's time, and beyond: it is seen where the other is not
+_UNCOVERED = 1e-6  # what it counts where nothing lands: it is seen, spread out, where neither is
 
 
 def flow(
@@ -84,15 +86,11 @@ def flow(
 def _drawn(ends: tuple[_Pixels, _Pixels], meeting: _Meeting | None, time: float, blending: Blending) -> Frame:
     height, width = ends[0].shape[:2]
     if meeting is None:
-        return blending.blend(*ends, np.full((height, width), min(max(time, 0), 1), np.float32))
+        a, b = ends
+        return blending.blend(a, b, np.full((height, width), min(max(time, 0), 1), np.float32))
     to_ends, share = meeting.at(time)
-    moved = (
-        cv2.remap(
-            end, targets(resize_flow(to_end, (width, height))), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-        for end, to_end in zip(ends, to_ends, strict=True)
-    )
-    return blending.blend(*moved, np.asarray(cv2.resize(share, (width, height)), np.float32))
+    a, b = (sampled(end, resize_flow(to_end, (width, height))) for end, to_end in zip(ends, to_ends, strict=True))
+    return blending.blend(a, b, resized(share, (width, height)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,19 +112,20 @@ class _Meeting:
         height, width = a.shape[:2]
         scale = min(1.0, (_GRID / (height * width)) ** 0.5)
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = [cv2.resize(opaque(image), size, interpolation=cv2.INTER_AREA) for image in (a, b)]
+        small = [shrunk(opaque(image), size) for image in (a, b)]
         fields = []
-        for way, (flow, trust) in enumerate(
-            ((pair.forward, pair.forward_trust), (pair.backward, pair.backward_trust))
-        ):
+        for way, (flow, trust) in enumerate(((pair.forward, pair.forward_trust), (pair.backward, pair.backward_trust))):
             here, there = small[way], small[1 - way]
-            believed = supported(np.asarray(cv2.resize(trust, size, interpolation=cv2.INTER_AREA), np.float32))
+            believed = supported(resized(trust, size, cv2.INTER_AREA))
             mended = mend(resize_flow(flow, size), believed, here)
             # Brightness constancy: what looks the same at the other end of its way is what is seen in front.
             unlike = cv2.GaussianBlur(difference(here, there, mended), (0, 0), 1)
-            fields.append(np.dstack([mended, np.exp(-np.minimum(unlike / _STRANGE, 3))]))
-        carried = torch.from_numpy(np.stack(fields).transpose(0, 3, 1, 2).copy())
-        return cls(carried, _SHARPNESS * carried[:, 2:].log())
+            fitness = np.exp(-np.minimum(unlike / _STRANGE, 3))
+            # Ground that is seen in both pictures looks the same too; but what comes to hide some of it is in front.
+            hides = sampled(1 - believed, mended, border=cv2.BORDER_CONSTANT) * believed
+            fields.append(np.dstack([mended, fitness, _SHARPNESS * np.log(fitness) + _IN_FRONT * hides]))
+        carried, metric = torch.from_numpy(np.stack(fields).transpose(0, 3, 1, 2).copy()).split((3, 1), dim=1)
+        return cls(carried, metric)
 
     def at(self, time: float) -> tuple[Floats, Floats]:
         """Return for time t the flows (2, h, w, 2) to both pictures, and the share (h, w) of the second."""
@@ -137,5 +136,5 @@ class _Meeting:
         for fields, count, way, near in zip(landed.numpy(), weight.numpy(), ways, nearness, strict=True):
             covered = np.minimum(1, count[0] / _COVERED)
             to_ends.append(spread(fields[:2].transpose(1, 2, 0), covered) * np.float32(-way))
-            seen.append(max(near, _LEAST) * (covered * fields[2] + _LEAST))
+            seen.append(max(near, _FAR) * (covered * fields[2] + _UNCOVERED))
         return np.stack(to_ends), np.asarray(seen[1] / (seen[0] + seen[1]), np.float32)

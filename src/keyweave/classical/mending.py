@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from keyweave.perceive.filling import spread
+from keyweave.perceive.filling import resized, spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,14 +36,14 @@ def mend(flow: Floats, trust: Floats, guide: Frame) -> Floats:
     height, width = trust.shape
     scale = min(1.0, _MENDED / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    colors = cv2.resize(guide, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    known = cv2.resize(trust, size, interpolation=cv2.INTER_AREA)
-    weighted = cv2.resize(flow * trust[..., None], size, interpolation=cv2.INTER_AREA)
+    colors = resized(guide.astype(np.float32), size, cv2.INTER_AREA)
+    known = resized(trust, size, cv2.INTER_AREA)
+    weighted = resized(flow * trust[..., None], size, cv2.INTER_AREA)
     small = weighted / np.maximum(known, 1e-6)[..., None]
     for stride in _STRIDES:
         small, known = _ask_neighbours(small, known, colors, stride)
     small = spread(small, known)
-    filled = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    filled = resized(small, (width, height))
     return filled + (flow - filled) * trust[..., None]
 
 

@@ -68,22 +68,25 @@ def splat_in_strips(
     return torch.from_numpy(whole)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is lost in the apron, or the caller's own
 def _splat_rows(given: Given, span: tuple[int, int]) -> Strip:
     """Splat the rows of the source from `span[0]` to `span[1]`."""
     channels, height, width = given.source.shape
     layers = channels + (1 if given.metric is None else 2)
     sums = np.zeros((layers, (height + 4) * (width + 4)), given.source.dtype)
     target = torch.from_numpy(sums)
+    wide = width + 4
+    corners = np.array([0, 1, wide, wide + 1])[:, None, None]
     rows = max(1, BAND // width)
-    first, last = height, 0
+    first, last = sums.shape[1], 0
     for top in range(*span, rows):
         band = slice(top, min(top + rows, span[1]))
-        places, sides = _land(given.flow[:, band], top, height)
-        first, last = min(first, int(places.min())), max(last, int(places.max()))
+        place, sides = _land(given.flow[:, band], top, height)
+        first, last = min(first, int(place.min())), max(last, int(place.max()))
+        places = place + corners
         layered = _weighted(given, band, places, sides, layers)
         target.index_add_(1, torch.from_numpy(places.reshape(-1)), torch.from_numpy(layered.reshape(layers, -1)))
-    wide = width + 4
-    return Strip(sums.reshape(layers, height + 4, wide), first // wide, last // wide + 1)
+    return Strip(sums.reshape(layers, height + 4, wide), first // wide, last // wide + 2)
 
 
 def _weighted(given: Given, band: slice, places: np.ndarray, sides: np.ndarray, layers: int) -> np.ndarray:
@@ -92,8 +95,7 @@ def _weighted(given: Given, band: slice, places: np.ndarray, sides: np.ndarray, 
     shares, weights = layered[-1], layered[len(given.source)]
     np.multiply(sides[:, None, 1], sides[None, :, 0], out=shares.reshape(2, 2, *places.shape[1:]))
     if given.metric is not None and given.peak is not None:
-        with np.errstate(over="ignore"):
-            below = given.metric[:, band] - given.peak[0].take(places)
+        below = given.metric[:, band] - given.peak[0].take(places)
         # Above the peak lies only what has no share there, and must not become infinity times zero.
         np.multiply(shares, np.exp(np.minimum(below, 0)), out=weights)
     elif given.metric is not None:
@@ -103,21 +105,20 @@ def _weighted(given: Given, band: slice, places: np.ndarray, sides: np.ndarray, 
 
 
 def _land(flow: np.ndarray, top: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places (4, R, W) of the corners in an apron of 2, and their sides (near or far, x or y, R, W)."""
+    """Return the first corner's place in an apron of 2 (R, W), and the sides of all (near or far, x or y, R, W)."""
     rows, width = flow.shape[1:]
     sides = np.empty((2, *flow.shape), flow.dtype)
     whole = np.floor(flow)
-    with np.errstate(invalid="ignore"):  # infinity less infinity; such a pixel lands in the apron
-        np.subtract(flow, whole, out=sides[1])
-        np.subtract(1, sides[1], out=sides[0])
+    np.subtract(flow, whole, out=sides[1])
+    np.subtract(1, sides[1], out=sides[0])
     whole[0] += np.arange(2, width + 2, dtype=flow.dtype)
     whole[1] += np.arange(top + 2, top + rows + 2, dtype=flow.dtype)[:, None]
     np.fmax(whole, 0, out=whole)  # unlike maximum, takes what is not a number to 0 too
     np.fmin(whole, np.array([width + 2, height + 2], flow.dtype)[:, None, None], out=whole)
     x, y = whole.astype(np.int64)
-    wide = width + 4
-    y *= wide
-    return x + y + np.array([0, 1, wide, wide + 1])[:, None, None], sides
+    y *= width + 4
+    y += x
+    return y, sides
 
 
 def _add_up(total: np.ndarray, strips: list[Strip], span: tuple[int, int]) -> None:

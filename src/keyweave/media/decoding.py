@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _STATES_LENGTH = frozenset({"mov", "matroska", "avi", "flv"})
 # Header and data may disagree by so much, and by two frames, without anything being lost.
 SLACK = Fraction(1, 4)
-# A packet this small holds no picture, only the word that the last one stays (MPEG-4's "not coded").
-_PLACEHOLDER_BYTES = 16
+# A packet this small may hold no picture: a delimiter, or the word that the last one stays.
+_MAYBE_EMPTY = 16
 # Only these decoders know the second picture that carries alpha in WebM.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MOST_THREADS = 8
@@ -144,7 +144,7 @@ def pictures(container: InputContainer, limits: Limits, since: Fraction | None =
         Damaged: when decoding cannot go on, or the file ended too early.
     """
     try:
-        yield from _Decoding(container, limits).run(since)
+        yield from _Decoding(container, limits, since).run()
     except (FFmpegError, ValueError) as fault:
         raise Damaged from fault
 
@@ -152,7 +152,8 @@ def pictures(container: InputContainer, limits: Limits, since: Fraction | None =
 class _Decoding:
     """One pass over the packets of a file."""
 
-    def __init__(self, container: InputContainer, limits: Limits) -> None:
+    def __init__(self, container: InputContainer, limits: Limits, since: Fraction | None) -> None:
+        self._since = since
         self._container = container
         self._stream = picture_stream(container)
         self._decoder = _decoder(self._stream, limits)
@@ -164,10 +165,10 @@ class _Decoding:
         self._lag: int | None = None  # AVI: by how many packets the decoder is behind
         self._others_end = Fraction(0)
 
-    def run(self, since: Fraction | None) -> Iterator[Picture]:
+    def run(self) -> Iterator[Picture]:
         facts = self._facts
-        if since is not None:
-            _seek(self._container, facts, since)
+        if self._since is not None:
+            _seek(self._container, facts, self._since)
         # The other streams only matter where they alone can tell that the file was cut off.
         watched = [self._stream] if facts.end is not None else list(self._container.streams)
         for packet in packets_of(self._container, watched):
@@ -175,7 +176,7 @@ class _Decoding:
             if not packet.size:
                 continue
             if packet.stream_index == self._stream.index:
-                self._note(packet, sought=since is not None)
+                self._note(packet)
                 yield from self._decode(packet)
             elif packet.pts is not None:
                 end = (packet.pts + (packet.duration or 0)) * packet.time_base - facts.zero
@@ -184,35 +185,35 @@ class _Decoding:
         if self._ends_early():
             raise Damaged
 
-    def _note(self, packet: Packet[Stream], *, sought: bool) -> None:
+    def _note(self, packet: Packet[Stream]) -> None:
         stamp = self._facts.stamp_of(packet)
         if stamp is None:
             return
         if self._first_stamp is None:
-            if sought and not packet.is_keyframe:
-                raise Damaged
             self._first_stamp = self._furthest = stamp
-        if not packet.is_discard and packet.size > _PLACEHOLDER_BYTES:
+        if not packet.is_discard and packet.size > _MAYBE_EMPTY:
             self._furthest = max(stamp, self._furthest)
 
     def _decode(self, packet: Packet[Stream] | None) -> Iterator[Picture]:
-        begun = self._last is not None or not self._facts.begins_anywhere
         try:
             frames = self._decoder.decode(packet)
         except (FFmpegError, ValueError):
-            if begun:
-                raise
-            return
+            if self._last is None and self._facts.begins_anywhere:
+                return
+            raise
         for frame in frames:
-            # What comes before the first key frame of a broadcast is made of nothing, and not always marked as such.
-            if not begun and (frame.is_corrupt or not _stands_alone(frame)):
-                continue
-            if frame.is_corrupt:
+            if self._is_whole(frame):
+                self._ticks = self._stamp(frame)
+                self._last = Picture(self._facts.on_clock(self._ticks), frame.duration * self._facts.tick, frame)
+                yield self._last
+            elif self._last is not None or not self._facts.begins_anywhere:
                 raise Damaged
-            begun = True
-            self._ticks = self._stamp(frame)
-            self._last = Picture(self._facts.on_clock(self._ticks), frame.duration * self._facts.tick, frame)
-            yield self._last
+
+    def _is_whole(self, frame: VideoFrame) -> bool:
+        if self._last is None and (self._facts.begins_anywhere or self._since is not None):
+            # What decoders make up before the first key frame is not always marked as corrupt.
+            return not frame.is_corrupt and (frame.key_frame or frame.pict_type == PictureType.I)
+        return not frame.is_corrupt
 
     def _stamp(self, frame: VideoFrame) -> int:
         """Return the presentation time of a frame in ticks."""
@@ -238,10 +239,6 @@ class _Decoding:
             # Matroska and FLV count from 0, whenever the streams begin.
             promised, reached = facts.whole, facts.zero + max(reached, self._others_end)
         return promised is not None and promised - reached > max(SLACK, 2 * self._last.length)
-
-
-def _stands_alone(frame: VideoFrame) -> bool:
-    return frame.key_frame or frame.pict_type == PictureType.I
 
 
 def _seek(container: InputContainer, facts: Facts, time: Fraction) -> None:

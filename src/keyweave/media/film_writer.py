@@ -172,7 +172,7 @@ class FilmWriter:
 
     def _picture_stream(self, filling: Filling, crf: int | None) -> VideoStream:
         alpha = self._shape[2] == 4 and not self._flatten
-        options = filling.options | (filling.options_with_alpha if alpha else {})
+        options = dict(filling.options)
         if filling.crf:
             options["crf"] = str(filling.crf.default if crf is None else crf)
         if self._uneven and filling.encoder == "libx264":

@@ -91,7 +91,7 @@ class _Exact:
         self.colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.uint8)
 
     def index(self, frame: Frame) -> NDArray[np.uint8]:
-        return np.searchsorted(self._packed, _packed(frame)).clip(max=len(self._packed) - 1).astype(np.uint8)
+        return np.searchsorted(self._packed, _packed(frame)).astype(np.uint8)
 
 
 class _Mixed:

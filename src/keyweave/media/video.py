@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ENOUGH_FOR_PACE = 256
 _TAIL = 2  # seconds
+_JITTER = 1  # second by which a clock may go back
 # Frames are stored out of order: among the times of the last packets read there may be holes.
 _OUT_OF_ORDER = 32
 
@@ -173,6 +174,9 @@ class VideoReader:
             for count, picture in enumerate(self._pictures_around(start), 1):
                 self._limits.check(str(self.path), "frames", count)
                 self._limits.check(str(self.path), "seconds", float(picture.at))
+                if waiting and waiting.at - picture.at > _JITTER:
+                    damaged = True  # two recordings in one file, each with a clock of its own
+                    break
                 if waiting and picture.at <= waiting.at:
                     continue
                 if waiting and picture.at > start:

@@ -32,14 +32,14 @@ def spread(values: Floats, weights: Floats) -> Floats:
         coarse = np.broadcast_to(mean, values.shape)
     else:
         size = (width + 1) // 2, (height + 1) // 2
-        share = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)
-        sums = _resized(values * weights[..., None], size, cv2.INTER_AREA)
+        share = resized(weights, size, cv2.INTER_AREA)
+        sums = resized(values * weights[..., None], size, cv2.INTER_AREA)
         means = sums / np.maximum(share, _NOTHING)[..., None]
         # A pixel of the next level is known once a quarter of its area is.
-        coarse = _resized(spread(means, np.minimum(1, 4 * share)), (width, height), cv2.INTER_LINEAR)
+        coarse = resized(spread(means, np.minimum(1, 4 * share)), (width, height))
     return coarse + (values - coarse) * weights[..., None]
 
 
-def _resized(values: Floats, size: tuple[int, int], how: int) -> Floats:
-    channels = values.shape[2]
-    return np.asarray(cv2.resize(values, size, interpolation=how), np.float32).reshape(size[1], size[0], channels)
+def resized(values: Floats, size: tuple[int, int], how: int = cv2.INTER_LINEAR) -> Floats:
+    """Resize a field (H, W) or (H, W, C) to a width and height; unlike OpenCV, a single channel stays a channel."""
+    return np.asarray(cv2.resize(values, size, interpolation=how), np.float32).reshape(*size[::-1], *values.shape[2:])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
 
+from keyweave.perceive.filling import resized
 from keyweave.perceive.proposals import propose
 
 if TYPE_CHECKING:
@@ -92,13 +93,13 @@ def flow_between(a: Frame, b: Frame, preset: Preset = "medium") -> FlowPair:
     size = a.shape[1], a.shape[0]
     effort = _EFFORTS[preset]
     a, b = (_continued(_within(opaque(image), effort.pixels)) for image in (a, b))
-    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (a, b)]
+    grey = [_grey(image) for image in (a, b)]
     guessed = _guess(a, b)
     search = _searcher(effort)
     flows = []
-    for way, guess in enumerate(guessed):
-        guess = resize_flow(guess, (a.shape[1], a.shape[0]))
-        found = search.calc(grey[way], grey[1 - way], guess.copy())
+    for way in (0, 1):
+        guess = resize_flow(guessed[way], (a.shape[1], a.shape[0]))
+        found = _searched(search, grey[way], grey[1 - way], guess)
         flows.append(_best(*((a, b), (b, a))[way], [found, guess]))
     trusts = [
         trust(here, there, flow, back)
@@ -106,7 +107,7 @@ def flow_between(a: Frame, b: Frame, preset: Preset = "medium") -> FlowPair:
     ]
     inner = _within_size(size, effort.pixels)
     flows = [resize_flow(flow[: inner[1], : inner[0]], size) for flow in flows]
-    trusts = [cv2.resize(each[: inner[1], : inner[0]], size, interpolation=cv2.INTER_LINEAR) for each in trusts]
+    trusts = [resized(each[: inner[1], : inner[0]], size) for each in trusts]
     return FlowPair(flows[0], flows[1], trusts[0], trusts[1])
 
 
@@ -119,7 +120,7 @@ def trust(here: Frame, there: Frame, flow: Floats, back: Floats) -> Floats:
         flow: (H, W, 2) from here to there.
         back: (H, W, 2) from there to here.
     """
-    returned = cv2.remap(back, targets(flow), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    returned = sampled(back, flow)
     error = np.linalg.norm(flow + returned, axis=2)
     # An error counts by what the motion itself amounts to, and by the size of the picture.
     allowed = 1 + 0.05 * np.linalg.norm(flow, axis=2) + max(flow.shape) / 1000
@@ -137,12 +138,20 @@ def difference(here: Frame, there: Frame, flow: Floats) -> Floats:
         there: the picture that it leads to.
         flow: (H, W, 2) from here to there.
     """
-    found = cv2.remap(there, targets(flow), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    apart = cv2.subtract(here, found, dtype=cv2.CV_32F)
+    apart = _apart(here, there, flow)
     height, width = flow.shape[:2]
     coarse = max(1, width // _COARSE), max(1, height // _COARSE)
-    light = cv2.GaussianBlur(cv2.resize(apart, coarse, interpolation=cv2.INTER_AREA), (0, 0), max(*coarse, 16) / 16)
-    apart -= _FORGIVEN * cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
+    # What is plainly something else must not pass for a change of light around it.
+    light = resized(apart.clip(-_STRANGE, _STRANGE), coarse, cv2.INTER_AREA)
+    light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(*coarse, 8) / 8), np.float32)
+    return _magnitude(apart - _FORGIVEN * resized(light, (width, height)))
+
+
+def _apart(here: Frame, there: Frame, flow: Floats) -> Floats:
+    return np.asarray(cv2.subtract(here, sampled(there, flow), dtype=cv2.CV_32F), np.float32)
+
+
+def _magnitude(apart: Floats) -> Floats:
     return np.asarray(cv2.transform(np.abs(apart), _MEAN), np.float32)
 
 
@@ -155,15 +164,15 @@ def _guess(a: Frame, b: Frame) -> list[Floats]:
     """Try all proposals at a low resolution, and take for each pixel the one that explains it best; both ways."""
     scale = min(1.0, _GUESSED / max(a.shape[:2]))
     size = max(_SMALLEST, round(a.shape[1] * scale)), max(_SMALLEST, round(a.shape[0] * scale))
-    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in (a, b)]
-    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in small]
+    small = [shrunk(image, size) for image in (a, b)]
+    grey = [_grey(image) for image in small]
     still = np.zeros((size[1], size[0], 2), np.float32)
     proposals = [(still, still), *propose(grey[0], grey[1])]
     search = _searcher(_EFFORTS["fast"])
     guesses = []
     for way in (0, 1):
         here, there = way, 1 - way
-        tried = [search.calc(grey[here], grey[there], proposal[way].copy()) for proposal in proposals]
+        tried = [_searched(search, grey[here], grey[there], proposal[way]) for proposal in proposals]
         # Patches slide but do not turn: a motion that turns or grows is better left as it was proposed.
         chosen = _best(small[here], small[there], [*tried, *(proposal[way] for proposal in proposals[1:])])
         guesses.append(np.dstack([cv2.medianBlur(np.ascontiguousarray(chosen[..., k]), 5) for k in (0, 1)]))
@@ -179,9 +188,18 @@ def _best(here: Frame, there: Frame, flows: list[Floats]) -> Floats:
 
 def _cost(here: Frame, there: Frame, flow: Floats) -> Floats:
     """Return how badly a flow explains each pixel and its neighbours, 0 to 1; to lead outside explains little."""
-    unlike = np.minimum(difference(here, there, flow) / _STRANGE, 1)
+    unlike = np.minimum(_magnitude(_apart(here, there, flow)) / _STRANGE, 1)
     unlike = np.where(_inside(flow) > 0, unlike, np.float32(0.5))
-    return cv2.GaussianBlur(unlike, (0, 0), _PATCH)
+    return np.asarray(cv2.GaussianBlur(unlike, (0, 0), _PATCH), np.float32)
+
+
+def _grey(image: Frame) -> Grey:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _searched(search: cv2.DISOpticalFlow, here: Grey, there: Grey, start: Floats) -> Floats:
+    """Search from a first guess, which stays as it is."""
+    return np.asarray(search.calc(here, there, start.copy()), np.float32)
 
 
 def _searcher(effort: _Effort) -> cv2.DISOpticalFlow:
@@ -190,6 +208,12 @@ def _searcher(effort: _Effort) -> cv2.DISOpticalFlow:
     search.setGradientDescentIterations(effort.gradient_steps)
     search.setVariationalRefinementIterations(effort.smoothing_steps)
     return search
+
+
+def sampled(picture: NDArray[Any], flow: Floats, *, border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
+    """Look up a picture or field (H, W) or (H, W, C) at the ends of a flow (H, W, 2), and keep its type."""
+    # The second map is for another format; the stubs do not know that it may be left out.
+    return cv2.remap(picture, targets(flow), None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]
 
 
 def targets(flow: Floats) -> Floats:
@@ -222,7 +246,11 @@ def _within_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
 
 
 def _within(image: Frame, pixels: int) -> Frame:
-    size = _within_size((image.shape[1], image.shape[0]), pixels)
+    return shrunk(image, _within_size((image.shape[1], image.shape[0]), pixels))
+
+
+def shrunk(image: Frame, size: tuple[int, int]) -> Frame:
+    """Return a picture made smaller, each pixel the mean of those that it stands for."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -235,4 +263,4 @@ def _continued(image: Frame) -> Frame:
 def resize_flow(flow: Floats, size: tuple[int, int]) -> Floats:
     """Resize a flow, its lengths with it."""
     factor = np.array([size[0] / flow.shape[1], size[1] / flow.shape[0]], np.float32)
-    return np.asarray(cv2.resize(flow, size, interpolation=cv2.INTER_LINEAR), np.float32) * factor
+    return resized(flow, size) * factor

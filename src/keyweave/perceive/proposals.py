@@ -25,6 +25,7 @@ _MOST_MOTIONS = 6
 _FEWEST_INLIERS = 6
 _REACH = 0.012  # how far from a common motion a match may lie, in longer sides; the dense method does the rest
 _MOST_PEAKS = 4
+_LOWEST_PEAK = 1e-3  # what arithmetic alone leaves stays below
 _FAINT = 1.0  # a frequency with less power than this, in squared levels, says nothing
 _SCALES = 0.3, 3.0  # the change of size that a believable motion may bring
 _CORRELATED = 256  # pixels along the longer side for phase correlation
@@ -105,7 +106,7 @@ def correlation_peaks(a: Grey, b: Grey) -> list[tuple[float, float]]:
     cross = spectra[1] * np.conj(spectra[0])
     surface = np.fft.irfft2(cross / (np.abs(cross) + _FAINT), s=small[0].shape)
     surface = cv2.GaussianBlur(surface.astype(np.float32), (0, 0), 1, borderType=cv2.BORDER_REFLECT)
-    least = 5 * surface.std()
+    least = max(5 * float(surface.std()), _LOWEST_PEAK)
     peaks: list[tuple[float, float]] = []
     rows, columns = surface.shape
     ys, xs = np.ogrid[:rows, :columns]
