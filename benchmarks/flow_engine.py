@@ -108,7 +108,7 @@ def by_plain_dis(a: Frame, b: Frame) -> Frame:
     warped = []
     for image, here, there in ((a, *grey), (b, *grey[::-1])):
         way = search.calc(here, there, np.zeros((*a.shape[:2], 2), np.float32))
-        warped.append(sampled(image, way / 2))
+        warped.append(sampled(image, np.asarray(way, np.float32) / -2))
     return cv2.addWeighted(warped[0], 0.5, warped[1], 0.5, 0)
 
 
@@ -149,7 +149,7 @@ def quality(name: str, cases: Iterator[Triple]) -> None:
 def speed(height: int, frames: int = 4) -> None:
     """Print one row."""
     width = height * 16 // 9
-    a, _, b = (cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC) for image in drawn(0))
+    a, _, b = drawn(0, width, height)
     begun = time.perf_counter()
     going = flow(Image(a), Image(b), [Fraction(k, frames + 2) for k in range(1, frames + 2)])
     next(going)

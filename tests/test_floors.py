@@ -32,7 +32,11 @@ FLOORS = {
     "bench": 8,
 }
 # What a room may import from outside, where the plan of the house limits it.
-OUTSIDE = {"base": {"rich"}, "media": {"numpy", "PIL", "av", "cv2"}, "timeline": {"numpy", "PIL", "pydantic", "opentimelineio"}}
+OUTSIDE = {
+    "base": {"rich"},
+    "media": {"numpy", "PIL", "av", "cv2"},
+    "timeline": {"numpy", "PIL", "pydantic", "opentimelineio"},
+}
 FACES = {"__init__.py", "__main__.py"}
 STANDARD = set(__import__("sys").stdlib_module_names)
 

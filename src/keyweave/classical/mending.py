@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MENDED = 480  # pixels along the longer side where it is done
 _ALIKE = 14.0  # levels of difference at which a neighbour counts for e^-1/2 as much
 _STRIDES = (1, 2, 4, 8, 16, 32)
+_NOTHING = np.float32(1e-8)  # a weight below this is none
 _GAIN = 3.0  # how readily a pixel believes its like
 
 
@@ -39,7 +40,7 @@ def mend(flow: Floats, trust: Floats, guide: Frame) -> Floats:
     colors = resized(guide.astype(np.float32), size, cv2.INTER_AREA)
     known = resized(trust, size, cv2.INTER_AREA)
     weighted = resized(flow * trust[..., None], size, cv2.INTER_AREA)
-    small = weighted / np.maximum(known, 1e-6)[..., None]
+    small = weighted / np.maximum(known, _NOTHING)[..., None]
     for stride in _STRIDES:
         small, known = _ask_neighbours(small, known, colors, stride)
     small = spread(small, known)
@@ -68,7 +69,7 @@ def _ask_neighbours(flow: Floats, known: Floats, colors: Floats, stride: int) ->
             weight = np.exp(np.einsum("yxc,yxc->yx", apart, apart) * np.float32(-0.5 / _ALIKE**2)) * known[there]
             sums[here] += flow[there] * weight[..., None]
             total[here] += weight
-    heard = np.minimum(1, total * (_GAIN / 8)) * (1 - known)
-    both = np.maximum(known + heard, 1e-8)
-    told = sums / np.maximum(total, 1e-8)[..., None]
+    heard = np.minimum(total * np.float32(_GAIN / 8), np.float32(1)) * (1 - known)
+    both = np.maximum(known + heard, _NOTHING)
+    told = sums / np.maximum(total, _NOTHING)[..., None]
     return (flow * known[..., None] + told * heard[..., None]) / both[..., None], known + heard

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 _SMALLEST = 2  # pixels along the shorter side at the top of the pyramid
-_NOTHING = 1e-8  # a weight below this is none
+_NOTHING = np.float32(1e-8)  # a weight below this is none
 
 
 def spread(values: Floats, weights: Floats) -> Floats:
@@ -28,7 +28,7 @@ def spread(values: Floats, weights: Floats) -> Floats:
     """
     height, width = weights.shape
     if min(height, width) <= _SMALLEST:
-        mean = (values * weights[..., None]).sum((0, 1)) / max(float(weights.sum()), _NOTHING)
+        mean = (values * weights[..., None]).sum((0, 1)) / np.maximum(weights.sum(), _NOTHING)
         coarse = np.broadcast_to(mean, values.shape)
     else:
         size = (width + 1) // 2, (height + 1) // 2
@@ -36,7 +36,7 @@ def spread(values: Floats, weights: Floats) -> Floats:
         sums = resized(values * weights[..., None], size, cv2.INTER_AREA)
         means = sums / np.maximum(share, _NOTHING)[..., None]
         # A pixel of the next level is known once a quarter of its area is.
-        coarse = resized(spread(means, np.minimum(1, 4 * share)), (width, height))
+        coarse = resized(spread(means, np.minimum(4 * share, np.float32(1))), (width, height))
     return coarse + (values - coarse) * weights[..., None]
 
 

@@ -144,7 +144,7 @@ def difference(here: Frame, there: Frame, flow: Floats) -> Floats:
     # What is plainly something else must not pass for a change of light around it.
     light = resized(apart.clip(-_STRANGE, _STRANGE), coarse, cv2.INTER_AREA)
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(*coarse, 8) / 8), np.float32)
-    return _magnitude(apart - _FORGIVEN * resized(light, (width, height)))
+    return _magnitude(apart - np.float32(_FORGIVEN) * resized(light, (width, height)))
 
 
 def _apart(here: Frame, there: Frame, flow: Floats) -> Floats:

@@ -145,4 +145,4 @@ def _drawn_through(points: Floats, moves: Floats, shape: tuple[int, ...]) -> Flo
     x, y = x.clip(0, shape[1] - 1), y.clip(0, shape[0] - 1)
     np.add.at(count, (y, x), 1)
     np.add.at(sums, (y, x), moves)
-    return spread(sums / np.maximum(count, 1)[..., None], np.minimum(count, 1))
+    return spread(sums / np.maximum(count, np.float32(1))[..., None], np.minimum(count, np.float32(1)))
