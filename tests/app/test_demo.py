@@ -1,4 +1,4 @@
-"""The demo makes a film, a sheet and keyframes that can be used again."""
+"""The demo makes films, sheets and keyframes that can be used again."""
 
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from keyweave.media.images import read_image
 
 
 def test_the_demo(tmp_path: Path):
-    made = make_demo(tmp_path)
-    assert made.film.frames == 144
-    assert made.film.path == tmp_path / "day.mp4"
-    assert read_image(made.sheet).width > 600
-    assert [read_image(path).size for path in made.keyframes] == [(640, 360)] * 4
-    assert rerun(tmp_path / "day.mp4").same is True
+    boat, day = make_demo(tmp_path)
+    assert [made.film.path for made in (boat, day)] == [tmp_path / "boat.mp4", tmp_path / "day.mp4"]
+    assert [made.film.recipe.engine for made in (boat, day)] == ["flow", "crossfade"]
+    for made in (boat, day):
+        assert made.film.frames == 96
+        assert read_image(made.sheet).width > 600
+        assert [read_image(path).size for path in made.keyframes] == [(640, 360)] * 4
+    assert rerun(tmp_path / "boat.mp4").same is True
     with pytest.raises(InputError, match="already exists"):
         make_demo(tmp_path)

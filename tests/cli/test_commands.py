@@ -152,7 +152,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "demo"
     assert main(["demo", "-o", str(folder)]) == 0
     shown = capsys.readouterr().out
-    assert f"The film is here:  {folder / 'day.mp4'}" in shown
+    assert f"The film is here:  {folder / 'boat.mp4'}" in shown
     command = next(line for line in shown.splitlines() if "inbetween" in line and "-o" in line).split()
     assert main(command[1:]) == 0  # what it says to try next works
     assert main(["demo", "-o", str(folder), "--json", "--overwrite"]) == 0

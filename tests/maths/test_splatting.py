@@ -79,7 +79,8 @@ sizes = st.integers(1, 6)
 @given(st.integers(0, 999), sizes, sizes, st.floats(0, 5), st.sampled_from([1.0, 40.0, 1e4]), st.booleans())
 def test_it_is_the_loop(mode: Mode, seed: int, height: int, width: int, motion: float, reach: float, whole: bool):
     source, flow, metric = scene(seed, height, width, motion=motion)
-    flow, metric = (flow.round() if whole else flow), metric_for(mode, metric * reach)
+    steps = 1 if whole else 1024
+    flow, metric = (flow * steps).round() / steps, metric_for(mode, metric * reach)
     values, weight = splat_with_weight(source, flow, metric, mode=mode)
     slow_values, slow_weight = slow_splat(source, flow, metric, mode)
     torch.testing.assert_close(weight, slow_weight, rtol=1e-9, atol=1e-12)
@@ -102,11 +103,10 @@ def test_its_gradients_are_those_of_finite_differences(mode: Mode, reach: float)
 def test_every_device_agrees_with_the_loop(mode: Mode, device: str):
     source, flow, metric = scene(2)
     for reach in (1, 100):
-        chosen = metric_for(mode, metric * reach)
-        given = [None if tensor is None else tensor.float().to(device) for tensor in (source, flow, chosen)]
-        values = splat(*given, mode=mode)  # pyright: ignore[reportArgumentType]
-        rounded = [None if tensor is None else tensor.float().double() for tensor in (source, flow, chosen)]
-        expected, weight = slow_splat(*rounded, mode)  # pyright: ignore[reportArgumentType]
+        given = [tensor.float().double() for tensor in (source, flow, metric * reach)]
+        expected, weight = slow_splat(given[0], given[1], metric_for(mode, given[2]), mode)
+        on_device = [tensor.to(device, torch.float32) for tensor in given]
+        values = splat(on_device[0], on_device[1], metric_for(mode, on_device[2]), mode=mode)
         assert values.device.type == device
         assert ((values.cpu() - expected).abs() * (weight > 0.01)).max() < 1e-4
 
@@ -159,19 +159,31 @@ def test_a_hair_from_a_whole_step_in_a_wide_picture_keeps_its_precision():
 def test_one_metric_changes_nothing_but_where_it_falls():
     """A single huge metric must not drown pixels that it never meets."""
     source, flow, metric = (tensor.float() for tensor in scene(3, 6, 6, motion=0.6))
-    without = splat(source, flow, metric, mode="softmax")
     metric[0, 0, 0, 0] = 3e38
     flow[0, :, 0, 0] = 0
     got = splat(source, flow, metric, mode="softmax")
     torch.testing.assert_close(got[0, :, 0, 0], source[0, :, 0, 0])
     rest = torch.ones_like(got, dtype=torch.bool)
     rest[0, :, 0, 0] = False
-    # What pixel (0, 0) gave to its neighbours before it was nailed down is gone: compare with it thrown away.
     lost = flow.clone()
     lost[0, :, 0, 0] = torch.nan
     metric[0, 0, 0, 0] = 0
     torch.testing.assert_close(got[rest], splat(source, lost, metric, mode="softmax")[rest])
-    assert without.isfinite().all()
+
+
+@both_ways
+@pytest.mark.parametrize("hair", [1e-9, 1e-20, 1e-40, 0.0])
+def test_a_hair_of_a_large_metric_does_not_drown_a_whole_pixel(hair: float):
+    """A share that is nothing but rounding must not make a hole of the pixel that fell there."""
+    source, flow = torch.tensor([2.0, 3.0]).view(1, 1, 1, 2), torch.zeros(1, 2, 1, 2)
+    flow[0, 0, 0, 0] = hair
+    for large in (100.0, 1e4, 1e30):
+        metric = torch.tensor([large, 0.0]).view(1, 1, 1, 2)
+        values, weight = splat_with_weight(source, flow, metric, mode="softmax")
+        assert weight.flatten().tolist() == [1, 1]
+        assert values[0, 0, 0, 0] == 2
+        assert 2 <= values[0, 0, 0, 1] <= 3
+        assert hair > 1e-19 or values[0, 0, 0, 1] == 3
 
 
 @both_ways

@@ -28,9 +28,9 @@ def test_strips_agree_with_the_plain_way(shape: tuple[int, int], motion: float):
 
 
 def test_a_peak_is_taken_off_where_each_pixel_falls():
-    source, flow, metric = scene(300, 260, 3.0)
-    peak = torch.randn(1, 1, 304 * 264)
-    got, expected = (way(source, flow, metric * 100, peak) for way in (splat_in_strips, splat_plainly))
+    source, flow, metric = (tensor.double() for tensor in scene(300, 260, 3.0))
+    peak = torch.randn(1, 1, 304 * 264, dtype=torch.float64)
+    got, expected = (way(source, flow, metric * 20, peak) for way in (splat_in_strips, splat_plainly))
     torch.testing.assert_close(got, expected)
 
 
@@ -53,9 +53,9 @@ def test_torch_says_how_many_threads(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(strips, "ThreadPoolExecutor", Pool)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    splat_in_strips(*scene(300, 260, 1.0), None)
-    assert asked == [3]
-    splat_in_strips(*scene(20, 20, 1.0), None)
+    for size in (300, 20):
+        source, flow, metric = scene(size, size, 1.0)
+        splat_in_strips(source, flow, metric, None)
     assert asked == [3], "a small picture is not worth threads"
 
 

@@ -310,23 +310,6 @@ def test_an_index_that_calls_every_frame_a_key_frame_does_no_harm(film):
             assert np.array_equal(item.frame, whole[k].frame)
 
 
-def test_a_packet_without_a_picture_is_no_lost_frame(film):
-    """Some end with a few bytes of no consequence, here the access unit delimiter of H.264; no frame comes of them."""
-    source = film("a.mp4", count=10)
-    path = source.with_name("b.mp4")
-    with av.open(str(source)) as one, av.open(str(path), "w") as two:
-        stream = two.add_stream_from_template(one.streams.video[0])
-        for packet in one.demux(one.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = stream
-                two.mux(packet)
-        mark = av.Packet(bytes.fromhex("000000020910"))
-        mark.stream, mark.time_base, mark.pts, mark.dts = stream, F(1, 25), 10, 10
-        two.mux(mark)
-    with VideoReader(path) as reader:
-        assert len(list(reader.shown())) == 10
-
-
 def test_the_order_of_storing_does_not_look_like_an_uneven_rate(film):
     with VideoReader(film("a.mp4", count=300, size=(32, 24), options=B_FRAMES)) as reader:
         assert (reader.rate, reader.is_variable) == (25, False)

@@ -1,4 +1,4 @@
-"""The demo: keyframes that the package draws, the film between them, and a look at it."""
+"""The demo: keyframes that the package draws, the films between them, and a look at each."""
 
 from __future__ import annotations
 
@@ -17,30 +17,46 @@ from keyweave.toyworld.landscape import LIGHTS, landscape
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEED = 7  # fixed, so that everybody's first film is the same
+SEED = 7  # fixed, so that everybody's first films are the same
+_BOAT = ((0.20, 0.15), (0.34, 0.30), (0.48, 0.40), (0.62, 0.55))  # how far to the right and how near, in each keyframe
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made."""
+    """One film of the demo, and what it was made of."""
 
     film: Result
     sheet: Path
     keyframes: tuple[Path, ...]
 
 
-def make_demo(folder: Path, *, overwrite: bool = False, progress: Progress = SILENT) -> Demo:
-    """Draw a day at the lake as keyframes, fill the time between them, and print a contact sheet."""
-    film, sheet = folder / "day.mp4", folder / "day-sheet.png"
-    keyframes = tuple(folder / "keyframes" / f"{number}-{light}.png" for number, light in enumerate(LIGHTS, 1))
-    for path in (film, sheet, *keyframes):
+def make_demo(folder: Path, *, overwrite: bool = False, progress: Progress = SILENT) -> tuple[Demo, Demo]:
+    """Draw a boat on a lake, and a day there; make a film of each by the engine that suits it, and contact sheets."""
+    pictures = folder / "keyframes"
+    boat = {pictures / f"boat-{number}.png": ("noon", place) for number, place in enumerate(_BOAT, 1)}
+    day = {pictures / f"day-{number}-{light}.png": (light, None) for number, light in enumerate(LIGHTS, 1)}
+    films = {folder / "boat.mp4": (boat, "flow"), folder / "day.mp4": (day, "crossfade")}
+    for path in (*boat, *day, *films, *(_sheet_of(film) for film in films)):
         refuse_existing(path, overwrite=overwrite)
-    for path, light in zip(progress.each(keyframes, "keyframes", share=0.2), LIGHTS, strict=True):
-        write_image(path, landscape(light, seed=SEED), overwrite=overwrite)
-    with progress.part("film", 0.7) as part:
-        options = InbetweenOptions.model_validate({"duration": 6, "fps": 24})
-        job = Job("inbetween", keyframes, options, seed=SEED, output=film, overwrite=overwrite)
-        result = run_job(job, part)
-    with progress.part("contact sheet", 0.1), open_frames(film) as clip:
-        write_image(sheet, contact_sheet(clip, columns=4, count=12, title=film.name), overwrite=overwrite)
+    for path, (light, place) in progress.each((boat | day).items(), "keyframes", total=len(boat | day), share=0.1):
+        write_image(path, landscape(light, seed=SEED, boat=place), overwrite=overwrite)
+    first, second = (
+        _made(film, tuple(keyframes), engine, progress.part(film.stem, 0.45), overwrite=overwrite)
+        for film, (keyframes, engine) in films.items()
+    )
+    return first, second
+
+
+def _made(film: Path, keyframes: tuple[Path, ...], engine: str, progress: Progress, *, overwrite: bool) -> Demo:
+    options = InbetweenOptions.model_validate({"duration": 4, "fps": 24})
+    job = Job("inbetween", keyframes, options, engine=engine, seed=SEED, output=film, overwrite=overwrite)
+    with progress:
+        result = run_job(job, progress)
+        sheet = _sheet_of(film)
+        with open_frames(film) as clip:
+            write_image(sheet, contact_sheet(clip, columns=4, count=12, title=film.name), overwrite=overwrite)
     return Demo(result, sheet, keyframes)
+
+
+def _sheet_of(film: Path) -> Path:
+    return film.with_name(f"{film.stem}-sheet.png")

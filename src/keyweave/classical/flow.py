@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keyweave.media.types import Frame, Image
     from keyweave.perceive.flow import FlowPair, Preset
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]  # float32 in fact; the stubs of NumPy lose track of it
     _Pixels = Frame | Floats
 
 _UNRELATED = 0.08  # the share of pixels found again below which two pictures do not show one scene

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Frame
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]  # float32 in fact; the stubs of NumPy lose track of it
 
 _MENDED = 480  # pixels along the longer side where it is done
 _ALIKE = 14.0  # levels of difference at which a neighbour counts for e^-1/2 as much

@@ -1,4 +1,4 @@
-"""`keyweave demo`: a first film, from pictures that keyweave draws itself."""
+"""`keyweave demo`: first films, from pictures that keyweave draws itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def build(name: str) -> Parser:
     """Make the parser."""
-    parser = Parser(name, "Make a first film from pictures that keyweave draws itself.", usage="[-o FOLDER] [options]")
+    parser = Parser(name, "Make first films from pictures that keyweave draws itself.", usage="[-o FOLDER] [options]")
     add = parser.add_argument
     add("-o", "--output", type=Path, default=Path("keyweave-demo"), metavar="FOLDER", help="default: keyweave-demo")
     add("--overwrite", action="store_true", help="replace an earlier demo")
@@ -23,28 +23,30 @@ def build(name: str) -> Parser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the keyframes, make the film and its contact sheet, and say what to try next."""
+    """Draw the keyframes, make the films and their contact sheets, and say what to try next."""
     from keyweave.app.demo import make_demo  # noqa: PLC0415 - the help must be quick
     from keyweave.cli.system import film_words  # noqa: PLC0415
 
     with watched(args.command, as_json=args.json) as progress:
-        made = make_demo(args.output, overwrite=args.overwrite, progress=progress)
+        films = make_demo(args.output, overwrite=args.overwrite, progress=progress)
         progress.end()
-    assert made.film.path is not None
     if args.json:
-        show_json({"event": "result", "output": str(made.film.path), "sheet": str(made.sheet)})
+        rows = [{"output": str(made.film.path), "sheet": str(made.sheet)} for made in films]
+        show_json({"event": "result", "films": rows})
         return 0
-    first, last = made.keyframes[0], made.keyframes[-1]
+    for made in films:
+        print(f"The film is here:  {made.film.path}  ({film_words(made.film)}, engine {made.film.recipe.engine})")
+        print(f"A look at it:      {made.sheet}")
+    boat, day = films
+    first, last = day.keyframes[0], day.keyframes[-1]
     print(
         f"""\
-The film is here:  {made.film.path}  ({film_words(made.film)})
-A look at it:      {made.sheet}
-Its keyframes:     {first.parent}
+Their keyframes:   {first.parent}
 
 Try next:
-  keyweave info {made.film.path}
-  keyweave rerun {made.film.path}
-  keyweave inbetween {first} {last} -o {args.output / "mine.gif"} --duration 2 --fps 12
+  keyweave info {boat.film.path}
+  keyweave rerun {boat.film.path}
+  keyweave inbetween {first} {last} -o {args.output / "mine.gif"} --duration 2 --fps 12 --easing ease-in-out
   keyweave inbetween --help"""
     )
     return 0

@@ -11,6 +11,7 @@ pass has a plain construction here, and one that is made for the CPU in `strips`
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -18,13 +19,12 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from keyweave.maths.landing import corners
-from keyweave.maths.strips import splat_in_strips
+from keyweave.maths.strips import LIFT, splat_in_strips
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Mode = Literal["sum", "average", "linear", "softmax"]
-SPREAD = 60.0  # exp(-30) to exp(30) leaves room in float32 for shares, values and their sums
 FAINT = 1e-20  # a smaller total weight counts as none; its gradient could not be told from infinity
 
 
@@ -100,29 +100,31 @@ def splat_plainly(
 
 
 def _weight(place: Tensor, share: Tensor, metric: Tensor | None, peak: Tensor | None) -> Tensor:
-    """Return a corner's share times its metric, or times the exponential of how far it lies below the peak there."""
+    """Return a corner's share times its metric, or times the exponential of what the metric is less the peak there."""
     if metric is None:
         return share
     if peak is None:
         return share * metric.flatten(2)
-    # Above the peak lies only what has no share here, and must not become infinity times zero.
-    return share * (metric.flatten(2) - peak.gather(2, place)).clamp(max=0).exp()
+    return share * (metric.flatten(2) - peak.gather(2, place)).clamp(max=LIFT).exp()
 
 
 def _stabilised(metric: Tensor, flow: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return weights for softmax, as weights at once or as exponents and the largest exponent at each target pixel.
+    """Return weights for softmax, as weights at once or as exponents and the largest term at each target pixel.
 
     Any constant may be taken off the exponents. One for the whole picture is enough while they lie close together;
-    where they do not, all that one very large metric leaves far behind would vanish, even where it is alone.
+    where they do not, all that one very large metric leaves far behind would vanish, even where it is alone. Then the
+    logarithm of the largest weight at each target is taken off, so that their sum is at least 1. A share so small that
+    its weight would be lifted by more than exp(LIFT) takes no part in that, and cannot drown the others.
     """
     lowest, highest = metric.detach().amin((1, 2, 3), keepdim=True), metric.detach().amax((1, 2, 3), keepdim=True)
-    if (highest - lowest).max() <= SPREAD:
+    if (highest - lowest).max() <= 2 * LIFT:
         return (metric - (lowest + highest) / 2).exp(), None
     count, _, height, width = metric.shape
     exponents = metric.detach().flatten(2)
     peak = metric.new_full((count, 1, (height + 4) * (width + 4)), -torch.inf)
     for place, share in corners(flow.detach()):
-        peak.scatter_reduce_(2, place, exponents.where(share > 0, -torch.inf), "amax")
+        terms = (exponents + share.log()).where(share > math.exp(-LIFT), -torch.inf)
+        peak.scatter_reduce_(2, place, terms, "amax")
     return metric, peak
 
 

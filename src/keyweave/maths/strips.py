@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BAND = 1 << 14  # pixels that are worked on at a time
 ALONE = 1 << 16  # pixels; a picture that is not larger is one strip
 STRIPS = 4
+LIFT = 30.0  # exp(-30) to exp(30), the reach of softmax weights, leaves float32 room for shares, values and sums
 
 
 class Given(NamedTuple):
@@ -96,8 +97,7 @@ def _weighted(given: Given, band: slice, places: np.ndarray, sides: np.ndarray, 
     np.multiply(sides[:, None, 1], sides[None, :, 0], out=shares.reshape(2, 2, *places.shape[1:]))
     if given.metric is not None and given.peak is not None:
         below = given.metric[:, band] - given.peak[0].take(places)
-        # Above the peak lies only what has no share there, and must not become infinity times zero.
-        np.multiply(shares, np.exp(np.minimum(below, 0)), out=weights)
+        np.multiply(shares, np.exp(np.minimum(below, LIFT)), out=weights)
     elif given.metric is not None:
         np.multiply(shares, given.metric[:, band], out=weights)
     np.multiply(given.source[:, None, band], weights, out=layered[: len(given.source)])

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _STATES_LENGTH = frozenset({"mov", "matroska", "avi", "flv"})
 # Header and data may disagree by so much, and by two frames, without anything being lost.
 SLACK = Fraction(1, 4)
-# A packet this small may hold no picture: a delimiter, or the word that the last one stays.
-_MAYBE_EMPTY = 16
 # Only these decoders know the second picture that carries alpha in WebM.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _MOST_THREADS = 8
@@ -191,7 +189,7 @@ class _Decoding:
             return
         if self._first_stamp is None:
             self._first_stamp = self._furthest = stamp
-        if not packet.is_discard and packet.size > _MAYBE_EMPTY:
+        if not packet.is_discard:
             self._furthest = max(stamp, self._furthest)
 
     def _decode(self, packet: Packet[Stream] | None) -> Iterator[Picture]:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]  # float32 in fact; the stubs of NumPy lose track of it
 
 _SMALLEST = 2  # pixels along the shorter side at the top of the pyramid
 _NOTHING = np.float32(1e-8)  # a weight below this is none

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Frame
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]  # float32 in fact; the stubs of NumPy lose track of it
     Grey = NDArray[np.uint8]
 
 Preset = Literal["fast", "medium", "fine"]

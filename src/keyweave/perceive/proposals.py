@@ -16,7 +16,7 @@ from keyweave.perceive.filling import spread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating]  # float32 in fact; the stubs of NumPy lose track of it
     Grey = NDArray[np.uint8]
 
 _MOST_FEATURES = 3000
