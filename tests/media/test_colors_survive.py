@@ -60,15 +60,15 @@ def place_for(folder: Path, ending: str) -> Path:
     return folder / ("out/%05d" + ending if FORMATS[ending].numbered else "out" + ending)
 
 
-@pytest.mark.parametrize(("side", "seed"), [(16, 9), (17, 5), (24, 3)])
+@pytest.mark.parametrize(("side", "seed", "count"), [(16, 9, 8), (16, 2, 2), (17, 5, 8), (24, 3, 1)])
 @pytest.mark.parametrize("ending", FORMATS)
-def test_flat_colours_stay_within_three_levels(tmp_path: Path, ending: str, side: int, seed: int):
+def test_flat_colours_stay_within_three_levels(tmp_path: Path, ending: str, side: int, seed: int, count: int):
     path = place_for(tmp_path, ending)
     drawn = lattice(side, seed)
-    write_clip(path, [drawn] * 8, F(25))
+    write_clip(path, [drawn] * count, F(25))
     back = read_back(path)
-    assert len(back) == 8
-    for frame in (back[0], back[4], back[-1]):
+    assert len(back) == count
+    for frame in (back[0], back[count // 2], back[-1]):
         off = np.abs(centers(frame, side).astype(int) - centers(drawn, side))
         assert off.max() <= MOST
 
