@@ -57,7 +57,7 @@ class _Clip:
         self._given = 0
         self._softened = False
         self._shape = (0, 0, 0)
-        self.census = Census()
+        self._census = Census()
         self.starts: list[int] = []  # in ticks
 
     def add(self, frame: Frame) -> None:
@@ -73,9 +73,9 @@ class _Clip:
             self._softened |= bool(((frame[..., 3] != 255) & (frame[..., 3] != 0)).any())
             frame = np.where(shown[..., None], frame, 0)
             frame[..., 3] = 255 * shown
-            self.census.see(frame[shown][:, :3])
+            self._census.see(frame[shown][:, :3])
         else:
-            self.census.see(frame.reshape(-1, 3))
+            self._census.see(frame.reshape(-1, 3))
         packed = zlib.compress(frame.tobytes(), 1)
         self._disk.write(struct.pack("<Q", len(packed)) + packed)
 
@@ -94,15 +94,15 @@ class _Clip:
 
     def palette(self) -> Palette:
         """Choose the colours."""
-        return self.census.palette(clear=self._shape[2] == 4)
+        return self._census.palette(clear=self._shape[2] == 4)
 
     def notes(self) -> Iterator[str]:
         """Tell what could not be kept."""
         if len(self.starts) < self._given:
             most = _TICKS // _LEAST_DELAY
             yield f"GIF shows at most {most} frames a second: of {self._given} frames {len(self.starts)} were kept."
-        if self.census.is_full:
-            yield f"GIF holds {MOST} colours; this clip has more, which were mixed of those."
+        if not self._census.fits(clear=self._shape[2] == 4):
+            yield f"GIF holds {MOST} colours, transparency being one; this clip has more, which were mixed of those."
         if self._softened:
             yield "GIF knows no half transparency: pixels became wholly opaque or wholly transparent."
 

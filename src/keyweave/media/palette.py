@@ -68,16 +68,14 @@ class Census:
             # The sums of one batch are far below what a double holds exactly.
             self._sums[:, channel] += np.bincount(where, pixels[:, channel], _BINS).astype(np.int64)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there were more colours than a palette holds."""
+    def fits(self, *, clear: bool) -> bool:
+        """Tell whether a palette holds all colours, and a number for what is transparent where `clear`."""
         self._take_in()
-        return len(self._distinct) > MOST
+        return len(self._distinct) <= MOST - clear
 
     def palette(self, *, clear: bool) -> Palette:
-        """Choose colours for all that was seen; one number is left over where `clear`, or where none is exact."""
-        self._take_in()
-        if len(self._distinct) <= MOST - clear:
+        """Choose colours for all that was seen; one number is left over where `clear`, or where they do not fit."""
+        if self.fits(clear=clear):
             return _Exact(self._distinct)
         seen = np.flatnonzero(self._count)
         count = self._count[seen]
