@@ -26,7 +26,7 @@ def test_public_names_are_pinned_and_real():
     for name in NAMES:
         assert getattr(keyweave, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
-        keyweave.nonsense  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]
+        keyweave.nonsense  # noqa: B018
 
 
 def test_importing_keyweave_loads_nothing_heavy():
@@ -38,10 +38,10 @@ def test_the_help_loads_nothing_heavy(argv: list[str]):
     assert not loaded_after(f"from keyweave.cli.main import main; main({argv})") & HEAVY
 
 
-def test_making_a_film_never_loads_torch(tmp_path):
+def test_a_cross_fade_never_loads_torch(tmp_path):
     code = f"""
 import numpy as np, keyweave
-keyweave.inbetween([np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 99, np.uint8)], r"{tmp_path}/a.mp4")
+keyweave.inbetween([np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 99, np.uint8)], r"{tmp_path}/a.mp4", engine="crossfade")
 """
     assert "torch" not in loaded_after(code)
 

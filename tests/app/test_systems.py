@@ -1,5 +1,6 @@
 """Each row of the tables leads to something that is there."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,4 +25,5 @@ def test_an_engine_can_be_loaded(name: str):
     engine = ENGINES[name]
     options = SYSTEMS["inbetween"].options_model().model_validate({"linear_light": True})
     made = engine.load(options)
+    assert isinstance(made, partial)
     assert made.keywords == dict.fromkeys(engine.takes, True)
