@@ -41,7 +41,8 @@ def test_the_help_loads_nothing_heavy(argv: list[str]):
 def test_a_cross_fade_never_loads_torch(tmp_path):
     code = f"""
 import numpy as np, keyweave
-keyweave.inbetween([np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 99, np.uint8)], r"{tmp_path}/a.mp4", engine="crossfade")
+a, b = (np.full((16, 16, 3), level, np.uint8) for level in (0, 99))
+keyweave.inbetween([a, b], r"{tmp_path}/a.mp4", engine="crossfade")
 """
     assert "torch" not in loaded_after(code)
 
