@@ -299,6 +299,12 @@ def test_half_precision_is_summed_in_single(kind: torch.dtype):
     assert weight[0, 0, 0, 0] == 4096
 
 
+def test_a_source_may_itself_depend_on_the_flow():
+    _, flow, metric = scene(14, 3, 4)
+    flow.requires_grad_()
+    assert gradcheck(lambda steps: splat(steps.sin(), steps, steps[:, :1] * metric, mode="softmax"), flow)
+
+
 def test_only_what_asks_gets_a_gradient():
     source, flow, metric = scene(12)
     flow.requires_grad_()

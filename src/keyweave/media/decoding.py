@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import av
 from av.error import FFmpegError
-from av.video.frame import PictureType
 
 from keyweave.media.containers import clock_zero, packets_of, picture_stream, stated_end
 from keyweave.media.pace import MILLISECOND
@@ -34,6 +33,8 @@ _STATES_LENGTH = frozenset({"mov", "matroska", "avi", "flv"})
 SLACK = Fraction(1, 4)
 # Only these decoders know the second picture that carries alpha in WebM.
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# These give no frame until they are sure of it, be it without any key frame, from pictures that are renewed by parts.
+_RECOVER = frozenset({"h264", "hevc"})
 _MOST_THREADS = 8
 _MICROSECOND = Fraction(1, 1_000_000)
 
@@ -48,6 +49,14 @@ class Picture(NamedTuple):
     at: Fraction
     length: Fraction
     frame: VideoFrame
+
+
+class Span(NamedTuple):
+    """When a packet begins and ends, and whether decoding can begin there."""
+
+    start: Fraction
+    stop: Fraction
+    is_key: bool
 
 
 @dataclass(frozen=True)
@@ -114,19 +123,15 @@ class Facts:
 
 def packet_spans(
     container: InputContainer, facts: Facts, most: int | None = None, since: Fraction | None = None
-) -> Iterator[tuple[Fraction, Fraction]]:
-    """Yield when each picture packet begins and ends, as stored, without decoding; at most so many."""
+) -> Iterator[Span]:
+    """Yield when each picture packet begins and ends, without decoding, in the order stored; at most so many."""
     if since is not None:
         _seek(container, facts, since)
-    first = None
     for packet in islice(packets_of(container, [picture_stream(container)]), most):
         stamp = facts.stamp_of(packet)
-        if not packet.size or stamp is None or packet.is_discard:
-            continue
-        if first is None and (packet.is_keyframe or not facts.begins_anywhere):
-            first = stamp
-        if first is not None and (stamp >= first or not facts.begins_anywhere):
-            yield facts.on_clock(stamp), facts.on_clock(stamp + (packet.duration or 0))
+        if packet.size and stamp is not None and not packet.is_discard:
+            stop = stamp + (packet.duration or 0)
+            yield Span(facts.on_clock(stamp), facts.on_clock(stop), packet.is_keyframe)
 
 
 def has_hidden_alpha(stream: VideoStream) -> bool:
@@ -208,10 +213,10 @@ class _Decoding:
                 raise Damaged
 
     def _is_whole(self, frame: VideoFrame) -> bool:
-        if self._last is None and (self._facts.begins_anywhere or self._since is not None):
-            # What decoders make up before the first key frame is not always marked as corrupt.
-            return not frame.is_corrupt and (frame.key_frame or frame.pict_type == PictureType.I)
-        return not frame.is_corrupt
+        begins_inside = self._last is None and (self._facts.begins_anywhere or self._since is not None)
+        # Before the first key frame, other decoders make up frames and do not mark them as corrupt.
+        can_begin = frame.key_frame or self._decoder.name in _RECOVER
+        return not frame.is_corrupt and (can_begin or not begins_inside)
 
     def _stamp(self, frame: VideoFrame) -> int:
         """Return the presentation time of a frame in ticks."""

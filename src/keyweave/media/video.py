@@ -149,13 +149,17 @@ class VideoReader:
         tail = facts.end - _TAIL if facts.end and facts.can_seek else Fraction(0)
         reached = self._first_at + 1 / self.rate
         with open_container(self.path, limits=self._limits) as container, suppress(FFmpegError):
-            for start, stop in packet_spans(container, facts, self._limits.frames, tail if tail > 0 else None):
-                reached = max(reached, stop if stop > start else start + 1 / self.rate)
+            for span in packet_spans(container, facts, self._limits.frames, tail if tail > 0 else None):
+                reached = max(reached, span.stop if span.stop > span.start else span.start + 1 / self.rate)
         return facts.end if facts.end and facts.end - reached > SLACK else reached
 
     def _judge(self, container: InputContainer, most: int) -> Pace:
-        starts = sorted({start for start, _ in packet_spans(container, self._facts, most)})
-        if len(starts) > most - _OUT_OF_ORDER:
+        spans = list(packet_spans(container, self._facts, most))
+        # What a broadcast holds before its first key frame is not shown, and its times may be guesses.
+        keys = (span.start for span in spans if span.is_key)
+        first = next(keys, None) if self._facts.begins_anywhere else None
+        starts = sorted({span.start for span in spans if first is None or span.start >= first})
+        if len(spans) > most - _OUT_OF_ORDER:
             starts = starts[:-_OUT_OF_ORDER]
         return judge(np.array(starts, dtype=np.float64), self._facts.tick, self._facts.rates)
 
