@@ -84,6 +84,14 @@ def test_a_room_imports_only_what_lies_below(room: str):
                 assert top in STANDARD | OUTSIDE[room], f"{path} imports {top}, which {room} must not need"
 
 
+@pytest.mark.parametrize("behind", ["pictures", "films", "sound"])
+def test_what_lies_behind_the_doors_of_media_knows_neither_doors_nor_neighbours(behind: str):
+    shared = {"types", "limits", "sniff", "source", "containers", "encoders", "rates", "uniform", "comments"}
+    for path in (HOUSE / "media" / behind).glob("*.py"):
+        inside = {module.split(".")[2] for module in imports_of(path) if module.startswith("keyweave.media.")}
+        assert inside <= shared | {behind}, f"{path} imports {inside - shared - {behind}}"
+
+
 def test_the_test_sees_a_breach(tmp_path: Path):
     (tmp_path / "x.py").write_text("def f():\n    from keyweave.app.jobs import Job\n")
     (module,) = imports_of(tmp_path / "x.py")

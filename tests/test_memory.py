@@ -27,7 +27,7 @@ COPY = """
 import resource, sys
 from pathlib import Path
 from keyweave.media.clips import open_frames
-from keyweave.media.sound import stream_audio
+from keyweave.media.sound.audio import stream_audio
 from keyweave.media.writers import write_clip
 source, copy = map(Path, sys.argv[1:])
 with open_frames(source) as film:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keyweave.base.errors import KeyweaveError
     from keyweave.base.progress import Event, Progress
     from keyweave.media.clips import open_frames, read_clip
-    from keyweave.media.images import read_image, write_image
+    from keyweave.media.pictures.images import read_image, write_image
     from keyweave.media.types import Audio, Clip, Image
     from keyweave.media.writers import write_clip
 
@@ -59,11 +59,11 @@ _PLACES = {
     "inbetween": "app.friendly:inbetween",
     "open_frames": "media.clips:open_frames",
     "read_clip": "media.clips:read_clip",
-    "read_image": "media.images:read_image",
+    "read_image": "media.pictures.images:read_image",
     "rerun": "app.rerun:rerun",
     "run": "app.jobs:run_job",
     "write_clip": "media.writers:write_clip",
-    "write_image": "media.images:write_image",
+    "write_image": "media.pictures.images:write_image",
 }
 
 

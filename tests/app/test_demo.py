@@ -7,7 +7,7 @@ import pytest
 from keyweave.app.demo import make_demo
 from keyweave.app.rerun import rerun
 from keyweave.base.errors import InputError
-from keyweave.media.images import read_image
+from keyweave.media.pictures.images import read_image
 
 
 def test_the_demo(tmp_path: Path):

@@ -10,7 +10,7 @@ from keyweave.app.friendly import inbetween
 from keyweave.app.jobs import run_job
 from keyweave.app.projects import chart_of, job_of
 from keyweave.cli.main import main
-from keyweave.media.images import read_image
+from keyweave.media.pictures.images import read_image
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from keyweave.app import doctor
 from keyweave.cli.face import size_words
 from keyweave.cli.main import COMMANDS, main
-from keyweave.media.images import read_image
+from keyweave.media.pictures.images import read_image
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from keyweave.base.errors import InputError
 from keyweave.cli import compare
-from keyweave.media.images import read_image
+from keyweave.media.pictures.images import read_image
 from keyweave.media.writers import write_clip
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image as PillowImage
 
 from keyweave.base.errors import InputError, KeyweaveError, MediaError
-from keyweave.media.animations import AnimationReader
 from keyweave.media.clips import is_sequence, open_frames, read_clip
+from keyweave.media.films.video import VideoReader
 from keyweave.media.limits import Limits
-from keyweave.media.sequences import SequenceReader
-from keyweave.media.video import VideoReader
+from keyweave.media.pictures.animations import AnimationReader
+from keyweave.media.pictures.sequences import SequenceReader
 
 F = Fraction
 

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from keyweave.base.errors import InputError, KeyweaveError, MediaError
 from keyweave.media.comments import MOST_BYTES, read_comment
-from keyweave.media.images import encode_png, write_image
+from keyweave.media.pictures.images import encode_png, write_image
 from keyweave.media.types import Image
 from keyweave.media.writers import FORMATS, write_clip
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from keyweave.base.errors import Cancelled, InputError, MediaError
 from keyweave.base.progress import Progress
 from keyweave.media.cutting import Kept, cut_and_join, kept_frames, kept_sound
-from keyweave.media.images import write_image
-from keyweave.media.sound_track import sample_at
+from keyweave.media.pictures.images import write_image
+from keyweave.media.sound.track import sample_at
 from keyweave.media.source import Shown
 from keyweave.media.types import Image
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyweave.base.errors import MediaError
-from keyweave.media.video import VideoReader
+from keyweave.media.films.video import VideoReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

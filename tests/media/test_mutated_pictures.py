@@ -12,9 +12,9 @@ import PIL.Image
 import pytest
 
 from keyweave.base.errors import InputError
-from keyweave.media.animations import AnimationReader
-from keyweave.media.images import read_header, read_image
 from keyweave.media.limits import Limits
+from keyweave.media.pictures.animations import AnimationReader
+from keyweave.media.pictures.images import read_header, read_image
 
 resource = pytest.importorskip("resource")
 MUTATIONS = 300

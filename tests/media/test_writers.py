@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media import film_writer, writers
-from keyweave.media.fillings import FILLINGS
+from keyweave.media import writers
+from keyweave.media.films import film_writer
+from keyweave.media.films.fillings import FILLINGS
 from keyweave.media.types import Audio, Sound
 from keyweave.media.writers import FORMATS, format_of, missing_encoders, write_clip
 

@@ -9,7 +9,7 @@ from keyweave.app.jobs import Job, Result, run_job
 from keyweave.base.files import refuse_existing
 from keyweave.base.progress import SILENT, Progress
 from keyweave.media.clips import open_frames
-from keyweave.media.images import write_image
+from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import contact_sheet
 from keyweave.systems.inbetween.options import InbetweenOptions
 from keyweave.toyworld.landscape import LIGHTS, landscape

@@ -21,7 +21,7 @@ from keyweave.base.recipe import InputMark, Recipe, sha256_of_file
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
-from keyweave.media.images import read_image
+from keyweave.media.pictures.images import read_image
 from keyweave.media.types import Clip, Image
 from keyweave.media.writers import check_crf, format_of, write_clip
 from keyweave.timeline.renderer import render

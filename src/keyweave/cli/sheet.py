@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.media.clips import open_frames  # noqa: PLC0415
-    from keyweave.media.images import write_image  # noqa: PLC0415
+    from keyweave.media.pictures.images import write_image  # noqa: PLC0415
     from keyweave.media.sheet import compare_sheet, contact_sheet  # noqa: PLC0415
     from keyweave.timeline.times import parse_rate  # noqa: PLC0415
 

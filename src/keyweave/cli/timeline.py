@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing(args.output, overwrite=args.overwrite)
     if args.verb == "show":
         from keyweave.app.projects import chart_of  # noqa: PLC0415
-        from keyweave.media.images import write_image  # noqa: PLC0415
+        from keyweave.media.pictures.images import write_image  # noqa: PLC0415
 
         write_image(args.output, chart_of(args.file), overwrite=args.overwrite)
     else:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media.animations import AnimationReader
+from keyweave.media.films.video import VideoReader
 from keyweave.media.limits import Limits
-from keyweave.media.sequences import SequenceReader
+from keyweave.media.pictures.animations import AnimationReader
+from keyweave.media.pictures.sequences import SequenceReader
 from keyweave.media.sniff import sniff
-from keyweave.media.sound import read_audio
+from keyweave.media.sound.audio import read_audio
 from keyweave.media.types import Clip
-from keyweave.media.video import VideoReader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from keyweave.base.errors import InputError, MediaError
 from keyweave.base.files import explain
 from keyweave.media.containers import open_container
 from keyweave.media.limits import Limits
-from keyweave.media.picture_file import PictureFile
-from keyweave.media.png import Png
+from keyweave.media.pictures.picture_file import PictureFile
+from keyweave.media.pictures.png import Png
 from keyweave.media.sniff import sniff
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from keyweave.base.errors import InputError, MediaError
 from keyweave.base.files import refuse_existing, replacing
 from keyweave.base.progress import SILENT, Progress
 from keyweave.media.clips import is_sequence, open_frames
-from keyweave.media.film_writer import EXACT_TICK, FilmWriter
+from keyweave.media.films.film_writer import EXACT_TICK, FilmWriter
 from keyweave.media.limits import Limits
 from keyweave.media.sniff import sniff
-from keyweave.media.sound import joined
-from keyweave.media.sound_track import BLOCK, Flow, Track, find_track, sample_at
+from keyweave.media.sound.audio import joined
+from keyweave.media.sound.track import BLOCK, Flow, Track, find_track, sample_at
 from keyweave.media.writers import FORMATS, check_comment, check_crf, format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from keyweave.media.film_writer import Container
+    from keyweave.media.films.film_writer import Container
     from keyweave.media.source import FrameSource
     from keyweave.media.types import Frame, Samples
 

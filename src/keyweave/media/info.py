@@ -15,14 +15,14 @@ from keyweave.base.errors import MediaError
 from keyweave.media.clips import is_sequence
 from keyweave.media.comments import read_comment
 from keyweave.media.containers import av_faults, clock_zero, film_streams, open_container, start_of, stated_end
-from keyweave.media.decoding import Facts, packet_spans
+from keyweave.media.films.decoding import Facts, packet_spans
+from keyweave.media.films.video import VideoReader
 from keyweave.media.limits import Limits
-from keyweave.media.picture_file import PictureFile
-from keyweave.media.png import Png
-from keyweave.media.reels import reel_in
-from keyweave.media.sequences import SequenceReader
+from keyweave.media.pictures.picture_file import PictureFile
+from keyweave.media.pictures.png import Png
+from keyweave.media.pictures.reels import reel_in
+from keyweave.media.pictures.sequences import SequenceReader
 from keyweave.media.sniff import sniff
-from keyweave.media.video import VideoReader
 
 if TYPE_CHECKING:
     from pathlib import Path

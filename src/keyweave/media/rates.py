@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import gcd, lcm
 from typing import TYPE_CHECKING, NamedTuple
 
-from keyweave.media.pace import STANDARD_RATES
+from keyweave.media.films.pace import STANDARD_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,14 +13,15 @@ from PIL import features
 
 from keyweave.base.errors import InputError, MediaError
 from keyweave.base.files import replacing
-from keyweave.media.animation_writer import write_apng, write_webp
 from keyweave.media.comments import MOST_BYTES
-from keyweave.media.fillings import FILLINGS
-from keyweave.media.film_writer import FLATTENED, FilmWriter, has_encoder, no_encoder
-from keyweave.media.gif_writer import ENCODER as GIF_ENCODER
-from keyweave.media.gif_writer import write_gif
-from keyweave.media.sequence_writer import check_pattern, replacing_sequence, write_pictures
-from keyweave.media.sound_track import Flow, sample_at
+from keyweave.media.encoders import FLATTENED, has_encoder, no_encoder
+from keyweave.media.films.fillings import FILLINGS
+from keyweave.media.films.film_writer import FilmWriter
+from keyweave.media.pictures.animation_writer import write_apng, write_webp
+from keyweave.media.pictures.gif_writer import ENCODER as GIF_ENCODER
+from keyweave.media.pictures.gif_writer import write_gif
+from keyweave.media.pictures.sequence_writer import check_pattern, replacing_sequence, write_pictures
+from keyweave.media.sound.track import Flow, sample_at
 from keyweave.media.types import Audio, Sound
 from keyweave.media.uniform import alike
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from keyweave.media.fillings import Container, Quality
+    from keyweave.media.films.fillings import Container, Quality
     from keyweave.media.types import Frame
 
 T = TypeVar("T")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from keyweave.media.cels import Cel, Strip, seconds
+from keyweave.media.pictures.cels import Cel, Strip, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyweave.media.picture_file import PictureFile
+    from keyweave.media.pictures.picture_file import PictureFile
 
 _ANIMATED, _ALPHA = 0x02, 0x10  # flags of VP8X
 _NOT_BLENDED, _CLEARED = 0x02, 0x01  # flags of ANMF

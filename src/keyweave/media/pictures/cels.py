@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import PIL.Image
 
-from keyweave.media.color import to_srgb
+from keyweave.media.pictures.color import to_srgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from keyweave.media.picture_file import PictureFile
+    from keyweave.media.pictures.picture_file import PictureFile
 
 After = Literal["keep", "clear", "restore"]
 

@@ -16,15 +16,15 @@ from PIL.PngImagePlugin import PngInfo
 
 from keyweave.base.errors import InputError
 from keyweave.base.files import replacing
-from keyweave.media.cels import Strip, compose
-from keyweave.media.color import to_srgb
-from keyweave.media.gif import Gif
 from keyweave.media.limits import Limits
-from keyweave.media.picture_file import PictureFile
-from keyweave.media.png import Png
+from keyweave.media.pictures.cels import Strip, compose
+from keyweave.media.pictures.color import to_srgb
+from keyweave.media.pictures.gif import Gif
+from keyweave.media.pictures.picture_file import PictureFile
+from keyweave.media.pictures.png import Png
+from keyweave.media.pictures.webp import WebP
+from keyweave.media.pictures.whole import require_pixels, require_whole
 from keyweave.media.types import Frame, Image
-from keyweave.media.webp import WebP
-from keyweave.media.whole import require_pixels, require_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from keyweave.media import animation_writer
-from keyweave.media.palette import Census
+from keyweave.media.pictures import animation_writer
+from keyweave.media.pictures.palette import Census
 from keyweave.media.writers import write_clip
 
 KINDS = (".gif", ".apng", ".webp")

@@ -10,13 +10,13 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from keyweave.media.cels import After, Cel, Strip, seconds
+from keyweave.media.pictures.cels import After, Cel, Strip, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from keyweave.media.picture_file import PictureFile
+    from keyweave.media.pictures.picture_file import PictureFile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CONTROL = ">4x4I2H2B"  # of fcTL: number, size, place, delay, disposal, blending

@@ -12,9 +12,9 @@ import pytest
 from PIL import PngImagePlugin
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media import picture_file, png, whole
-from keyweave.media.images import encode_png, image_size, read_header, read_image, write_image
 from keyweave.media.limits import Limits
+from keyweave.media.pictures import picture_file, png, whole
+from keyweave.media.pictures.images import encode_png, image_size, read_header, read_image, write_image
 from keyweave.media.types import Image
 
 # Three rows of four blocks of 8 x 8 pixels, all different, so that JPEG keeps them apart and every turn shows.

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.errors import MediaError
-from keyweave.media.develop import Developer, look_of, warn_of
-from keyweave.media.video import VideoReader
+from keyweave.media.films.develop import Developer, look_of, warn_of
+from keyweave.media.films.video import VideoReader
 
 F = Fraction
 WEIGHTS = {"BT.601": (0.299, 0.114), "BT.709": (0.2126, 0.0722), "BT.2020": (0.2627, 0.0593)}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from keyweave.base.errors import InputError, MediaError
 from keyweave.base.files import explain
-from keyweave.media.images import read_header, read_image
 from keyweave.media.limits import Limits
+from keyweave.media.pictures.images import read_header, read_image
 from keyweave.media.source import Shown, at_constant_rate
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from av.error import FFmpegError
 
 from keyweave.base.errors import InputError, MediaError
 from keyweave.media.containers import av_faults, open_container, picture_stream
-from keyweave.media.decoding import SLACK, Damaged, Facts, packet_spans, pictures
-from keyweave.media.develop import Developer, look_of, warn_of
+from keyweave.media.films.decoding import SLACK, Damaged, Facts, packet_spans, pictures
+from keyweave.media.films.develop import Developer, look_of, warn_of
+from keyweave.media.films.pace import MILLISECOND, Pace, contradicts, judge
 from keyweave.media.limits import Limits
-from keyweave.media.pace import MILLISECOND, Pace, contradicts, judge
 from keyweave.media.source import Shown, at_constant_rate
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
-    from keyweave.media.decoding import Picture
-    from keyweave.media.develop import Look
+    from keyweave.media.films.decoding import Picture
+    from keyweave.media.films.develop import Look
     from keyweave.media.types import Frame
 
 _ENOUGH_FOR_PACE = 256

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media.animations import AnimationReader
-from keyweave.media.images import read_header, read_image
 from keyweave.media.limits import Limits
+from keyweave.media.pictures.animations import AnimationReader
+from keyweave.media.pictures.images import read_header, read_image
 
 CENTI, MILLI = Fraction(1, 100), Fraction(1, 1000)
 RNG = np.random.default_rng(17)

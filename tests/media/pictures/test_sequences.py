@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media import sequences
 from keyweave.media.limits import Limits
-from keyweave.media.sequences import SequenceReader
+from keyweave.media.pictures import sequences
+from keyweave.media.pictures.sequences import SequenceReader
 
 
 def fill(folder, names, size=(6, 4), mode="RGB"):

@@ -13,8 +13,8 @@ import av
 import numpy as np
 from av.codec.context import CodecContext
 
-from keyweave.media.film_writer import encoder_faults
-from keyweave.media.palette import MOST, Census
+from keyweave.media.encoders import encoder_faults
+from keyweave.media.pictures.palette import MOST, Census
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from av.video.codeccontext import VideoCodecContext
 
-    from keyweave.media.palette import Palette
+    from keyweave.media.pictures.palette import Palette
     from keyweave.media.types import Frame
 
 ENCODER = "gif"

@@ -13,7 +13,7 @@ import av
 from av.error import FFmpegError
 
 from keyweave.media.containers import clock_zero, packets_of, picture_stream, stated_end
-from keyweave.media.pace import MILLISECOND
+from keyweave.media.films.pace import MILLISECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import PIL.Image
 
 from keyweave.base.errors import MediaError
 from keyweave.media.comments import PNG_KEYWORD, exif_with_comment
-from keyweave.media.images import encode_png
-from keyweave.media.png import SIGNATURE
+from keyweave.media.pictures.images import encode_png
+from keyweave.media.pictures.png import SIGNATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyweave.media.pace import STANDARD_RATES, Pace, contradicts, judge
+from keyweave.media.films.pace import STANDARD_RATES, Pace, contradicts, judge
 
 F = Fraction
 TICKS = [F(1, 1000), F(1, 600), F(1, 12800), F(1, 90000)]

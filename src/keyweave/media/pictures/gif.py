@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from keyweave.media.cels import After, Cel, Strip, seconds
+from keyweave.media.pictures.cels import After, Cel, Strip, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyweave.media.picture_file import PictureFile
+    from keyweave.media.pictures.picture_file import PictureFile
 
 _EXTENSION, _IMAGE, _TRAILER, _PADDING = b"!", b",", b";", b"\0"
 _CONTROL, _APPLICATION = 0xF9, 0xFF

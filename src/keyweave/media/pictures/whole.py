@@ -6,12 +6,12 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import MediaError
-from keyweave.media.webp import WebP
+from keyweave.media.pictures.webp import WebP
 
 if TYPE_CHECKING:
     import PIL.Image
 
-    from keyweave.media.picture_file import PictureFile
+    from keyweave.media.pictures.picture_file import PictureFile
 
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325  # tags of TIFF
 # Pillow unpacks these in Python, pixel by pixel.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from keyweave.media.limits import Limits
-from keyweave.media.picture_file import Broken, PictureFile
+from keyweave.media.pictures.picture_file import Broken, PictureFile
+from keyweave.media.pictures.reels import reel_in
 from keyweave.media.rates import rate_for
-from keyweave.media.reels import reel_in
 from keyweave.media.source import Shown, at_constant_rate
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from keyweave.base.errors import InputError
 from keyweave.base.files import replacing
 from keyweave.media.limits import Limits
-from keyweave.media.sound_track import BLOCK, Flow, as_frame, find_track, layout_of, no_samples, sample_at
+from keyweave.media.sound.track import BLOCK, Flow, as_frame, find_track, layout_of, no_samples, sample_at
 from keyweave.media.types import Audio, Samples, Sound
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from keyweave.base.errors import InputError, MediaError
+from keyweave.media.films.video import VideoReader
 from keyweave.media.limits import Limits
-from keyweave.media.video import VideoReader
 
 F = Fraction
 B_FRAMES = {"bf": "3", "g": "12"}

@@ -13,7 +13,7 @@ import pytest
 from PIL import ImageCms
 
 from keyweave.base.errors import MediaError
-from keyweave.media.images import read_header, read_image
+from keyweave.media.pictures.images import read_header, read_image
 
 RNG = np.random.default_rng(11)
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError, MediaError
 from keyweave.media.limits import Limits
-from keyweave.media.sound import cut, join, read_audio, silence, stream_audio, write_audio
-from keyweave.media.sound_track import Flow, sample_at
+from keyweave.media.sound.audio import cut, join, read_audio, silence, stream_audio, write_audio
+from keyweave.media.sound.track import Flow, sample_at
 from keyweave.media.types import Audio
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from av.error import InvalidDataError
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.media import film_writer
-from keyweave.media.film_writer import EXACT_TICK, FilmWriter, encoder_faults, has_encoder
+from keyweave.media.encoders import encoder_faults, has_encoder
+from keyweave.media.films import film_writer
+from keyweave.media.films.film_writer import EXACT_TICK, FilmWriter
 
 CONTAINERS = ("mp4", "webm", "mov")
 RATES = (F(24000, 1001), F(25), F(12), F(25, 2), F(12345, 1007), F(1, 3))

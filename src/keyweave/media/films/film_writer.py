@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 import av
 import numpy as np
-from av.codec.codec import Codec, UnknownCodecError
 from av.codec.context import Flags as CodecFlags
 from av.container.core import Flags as ContainerFlags
-from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
-from keyweave.base.errors import InputError, MediaError
-from keyweave.media.fillings import FILLINGS, Container, Filling
+from keyweave.base.errors import InputError
+from keyweave.media.encoders import FLATTENED, encoder_faults, has_encoder, no_encoder, over_black
+from keyweave.media.films.fillings import FILLINGS, Container, Filling
 from keyweave.media.uniform import refuse_unlike
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ _THREADS = 4
 _ACCURATE = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.BITEXACT
 # The edit list of MP4 and MOV counts in this clock; milliseconds, the default, cut a frame short.
 _MOVIE_CLOCK = 90_000
-FLATTENED = "the frames were laid over black."
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}  # those that every one of our encoders keeps in order
 
 
@@ -217,36 +215,3 @@ class FilmWriter:
         # ProRes tags each picture by itself.
         picture.color_primaries, picture.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         return picture
-
-
-def has_encoder(name: str) -> bool:
-    """Tell whether FFmpeg, as PyAV brings it here, has the encoder of that name."""
-    try:
-        return bool(Codec(name, "w"))
-    except UnknownCodecError:
-        return False
-
-
-def no_encoder(what: str, name: str) -> MediaError:
-    """Describe what cannot be written for want of an encoder."""
-    return MediaError(
-        f"{what} cannot be written: this installation has no encoder {name}.",
-        "Install av and pillow from PyPI, or choose another format.",
-    )
-
-
-def over_black(frame: Frame) -> Frame:
-    """Lay a frame with alpha (H, W, 4) over black: (H, W, 3)."""
-    shade = frame[..., :3].astype(np.uint16) * frame[..., 3:]
-    return ((shade + 127) // 255).astype(np.uint8)
-
-
-@contextmanager
-def encoder_faults(what: str) -> Iterator[None]:
-    """Put FFmpeg's faults into a sentence, but let those of the disk pass as the OSError that they also are."""
-    try:
-        yield
-    except OSError:
-        raise
-    except FFmpegError as fault:
-        raise MediaError(f"FFmpeg's {what} failed: {fault.strerror}.") from fault

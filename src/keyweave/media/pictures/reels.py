@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import av
 import PIL.Image
 
-from keyweave.media.cels import Cel, Strip, compose, seconds
-from keyweave.media.color import to_srgb
-from keyweave.media.images import image_in, strip_in
-from keyweave.media.picture_file import Broken, PictureFile
-from keyweave.media.png import Png
+from keyweave.media.pictures.cels import Cel, Strip, compose, seconds
+from keyweave.media.pictures.color import to_srgb
+from keyweave.media.pictures.images import image_in, strip_in
+from keyweave.media.pictures.picture_file import Broken, PictureFile
+from keyweave.media.pictures.png import Png
+from keyweave.media.pictures.whole import require_whole
 from keyweave.media.rates import STILL_RATE
-from keyweave.media.whole import require_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

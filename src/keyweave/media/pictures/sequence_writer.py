@@ -12,8 +12,8 @@ import PIL.Image
 
 from keyweave.base.errors import InputError
 from keyweave.base.files import explain, replacing_folder
-from keyweave.media.film_writer import over_black
-from keyweave.media.images import encode_png
+from keyweave.media.encoders import over_black
+from keyweave.media.pictures.images import encode_png
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,1 @@
+"""Films: containers with compressed pictures and sound."""

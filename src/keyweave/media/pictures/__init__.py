@@ -1,0 +1,1 @@
+"""Still pictures, animations and folders of pictures."""

@@ -1,0 +1,1 @@
+"""Sound: samples, read and cut at sample accuracy."""
