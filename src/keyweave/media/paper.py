@@ -10,6 +10,8 @@ from PIL.ImageFont import FreeTypeFont, ImageFont, load_default
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from PIL.ImageDraw import ImageDraw
+
 Color = tuple[int, int, int]
 
 PAPER, FIELD, GRID = (24, 24, 26), (31, 31, 34), (50, 50, 54)
@@ -41,6 +43,14 @@ def clipped(text: str, size: int, room: int) -> str:
     while text and length(f"{text}…", size) > room:
         text = text[:-1]
     return f"{text}…"
+
+
+def head(ink: ImageDraw, width: int, title: str, facts: str) -> None:
+    """Write the line at the top: a title on the left, shortened where the facts on the right need its room."""
+    baseline = MARGIN + TITLE * 3 // 4
+    room = width - 2 * MARGIN - (length(facts, LABEL) + 2 * GAP if facts else 0)
+    ink.text((MARGIN, baseline), clipped(title, TITLE, room), INK, font(TITLE), anchor="ls")
+    ink.text((width - MARGIN, baseline), facts, FAINT, font(LABEL), anchor="rs")
 
 
 def clock(seconds: Fraction) -> str:

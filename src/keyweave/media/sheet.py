@@ -176,17 +176,7 @@ def _painted(title: str, facts: str, rows: Sequence[_Row]) -> Image:
     heights = [cell[1] + paper.GAP + (paper.CAPTION + paper.GAP) * bool(row.captions) for row in rows]
     sheet = PIL.Image.new("RGB", (width, top + sum(heights) - paper.GAP + paper.MARGIN), paper.PAPER)
     ink = ImageDraw(sheet)
-
-    room = width - 2 * paper.MARGIN - (paper.length(facts, paper.LABEL) + 2 * paper.GAP if facts else 0)
-    baseline = paper.MARGIN + paper.TITLE * 3 // 4
-    ink.text(
-        (paper.MARGIN, baseline),
-        paper.clipped(title, paper.TITLE, room),
-        paper.INK,
-        paper.font(paper.TITLE),
-        anchor="ls",
-    )
-    ink.text((width - paper.MARGIN, baseline), facts, paper.FAINT, paper.font(paper.LABEL), anchor="rs")
+    paper.head(ink, width, title, facts)
     for row, height in zip(rows, heights, strict=True):
         label = paper.clipped(row.label, paper.LABEL, _WIDEST_LABEL)
         ink.text((paper.MARGIN, top + cell[1] // 2), label, paper.INK, paper.font(paper.LABEL), anchor="lm")

@@ -112,16 +112,7 @@ def curves_picture(
         _draw_lines(ImageDraw(fine), field, keyframes)
     picture = fine.reduce(paper.FINER)
     ink = ImageDraw(picture)
-    baseline = paper.MARGIN + paper.TITLE * 3 // 4
-    room = width - 2 * paper.MARGIN - round(paper.font(paper.LABEL).getlength(facts)) - 2 * paper.GAP
-    ink.text(
-        (paper.MARGIN, baseline),
-        paper.clipped(title, paper.TITLE, room),
-        paper.INK,
-        paper.font(paper.TITLE),
-        anchor="ls",
-    )
-    ink.text((width - paper.MARGIN, baseline), facts, paper.FAINT, paper.font(paper.LABEL), anchor="rs")
+    paper.head(ink, width, title, facts)
     for field in fields:
         _write_words(ink, field)
     _write_frames(ink, fields[-1])
