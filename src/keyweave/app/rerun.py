@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,14 @@ def rerun(
 ) -> Again:
     """Make an output again, from its recipe and the same inputs; `inputs` says where they are now, if they moved."""
     found = find_recipe(path)
+    job = replace(job_of(found, inputs), output=output or beside(found.output), overwrite=overwrite)
+    result = run_job(job, progress)
+    assert result.path is not None
+    return Again(result, _same_bytes(found.output, result.path), tuple(found.recipe.differences(result.recipe)))
+
+
+def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
+    """Return the job that a recipe tells of, its inputs found and checked, without an output."""
     recipe = found.recipe
     system = find(SYSTEMS, recipe.system, "a system")
     try:
@@ -96,22 +104,17 @@ def rerun(
         first = fault.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"The recipe in {path} has an option that this version does not take ({name}: {first['msg']}).",
+            f"The recipe of {found.output} has an option that this version does not take ({name}: {first['msg']}).",
             f"Install keyweave {recipe.version}.",
         ) from None
-    job = Job(
+    return Job(
         system=recipe.system,
         inputs=_inputs(found, inputs),
         options=options,
         engine=recipe.engine,
         seed=recipe.seed,
-        output=output or beside(found.output),
-        overwrite=overwrite,
         known_as=tuple(mark.name for mark in recipe.inputs),
     )
-    result = run_job(job, progress)
-    assert result.path is not None
-    return Again(result, _same_bytes(found.output, result.path), tuple(recipe.differences(result.recipe)))
 
 
 def beside(output: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyweave.cli.face import show_json, watched
+from keyweave.cli.face import show_json, show_picture, watched
 from keyweave.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -91,7 +91,4 @@ def _draw(args: argparse.Namespace, comparison: Comparison) -> None:
         facts=f"{len(comparison.rows)} frames    {psnr.mean:.2f} dB    SSIM {ssim.mean:.4f}",
     )
     write_image(args.plot, picture, overwrite=args.overwrite)
-    if args.json:
-        show_json({"event": "drawn", "output": str(args.plot), "width": picture.width, "height": picture.height})
-    else:
-        print(f"\n{args.plot}: {picture.width}x{picture.height}")
+    show_picture(args.plot, picture, as_json=args.json)

@@ -12,6 +12,9 @@ from keyweave.base.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from keyweave.media.types import Image
 
 
 @contextmanager
@@ -38,6 +41,14 @@ def show_json(row: dict[str, Any]) -> None:
     """Print one JSON object as a line of standard output."""
     sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def show_picture(path: Path, picture: Image, *, as_json: bool) -> None:
+    """Say what picture was drawn, and where it is."""
+    if as_json:
+        show_json({"event": "drawn", "output": str(path), "width": picture.width, "height": picture.height})
+    else:
+        print(f"\n{path}: {picture.width}x{picture.height}")
 
 
 def size_words(count: int) -> str:

@@ -57,6 +57,11 @@ COMMANDS = {
         Command("rerun", "Make an output again from the recipe that it carries.", "keyweave.cli.rerun"),
         Command("sheet", "Print frames of a clip on one picture, with their times.", "keyweave.cli.sheet"),
         Command("compare", "Measure a made clip against a real one, frame by frame.", "keyweave.cli.compare"),
+        Command(
+            "report",
+            "Measure a film against its own keyframes: faithfulness, seams, steadiness.",
+            "keyweave.cli.report",
+        ),
         Command("info", "Tell what a file is: streams, rate, length, colour, recipe.", "keyweave.cli.info"),
         Command("doctor", "Tell what this installation can do, and how to add the rest.", "keyweave.cli.doctor"),
         Command("demo", "Make a first film from pictures that keyweave draws itself.", "keyweave.cli.demo"),

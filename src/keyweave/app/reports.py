@@ -1,0 +1,67 @@
+"""Measuring a film against the keyframes of its own recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from keyweave.app.jobs import plan_job
+from keyweave.app.rerun import find_recipe, job_of
+from keyweave.base.errors import InputError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.media.clips import open_frames
+from keyweave.metrics.report import Report, report
+from keyweave.perceive.flow import estimate_flow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from keyweave.base.recipe import Recipe
+    from keyweave.media.types import Frame
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A film that was measured.
+
+    Args:
+        film: where it is.
+        recipe: what made it.
+        keyframes: the numbers of the frames that show them.
+        report: what was found.
+    """
+
+    film: Path
+    recipe: Recipe
+    keyframes: tuple[int, ...]
+    report: Report
+
+
+def report_on(path: Path, *, inputs: Sequence[Path] = (), progress: Progress = SILENT) -> Reported:
+    """Measure a film that keyweave made; `inputs` says where its keyframes are now, if they moved."""
+    found = find_recipe(path)
+    plan = plan_job(job_of(found, inputs))
+    film, rate = found.output, plan.options.fps
+    ends = zip(plan.timeline.ticks(rate), [*plan.timeline.spans, None], strict=True)
+    last = plan.timeline.spans[-1].source.last
+    keyframes = {tick: (span.source.first if span else last).pixels for tick, span in ends}
+    if plan.timeline.loop:
+        keyframes.pop(max(keyframes))  # it is the first frame again, and not shown twice
+    with open_frames(film, rate=rate) as source, progress.part("measuring", total=plan.frames) as part:
+        held = round(source.duration * source.rate)
+        if held != plan.frames:
+            raise InputError(
+                f"{film} holds {held} frames, and its recipe makes {plan.frames}: it was changed since.",
+                "Measure the film as keyweave made it.",
+            )
+        estimate = partial(estimate_flow, preset="fast")
+        measured = report(_counted(source.frames(), part), keyframes, estimate=estimate, loop=plan.timeline.loop)
+    return Reported(film, found.recipe, tuple(sorted(keyframes)), measured)
+
+
+def _counted(frames: Iterator[Frame], progress: Progress) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        progress.step()
