@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint format docs tables clean
+.PHONY: help demo test test-all lint format docs tables pictures clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ docs: $(VENV)/.docs ## build the pages into site/
 
 tables: $(VENV)/.core ## write the option tables in docs/ anew from the code
 	@$(BIN)/python docs/make_tables.py
+
+pictures: $(VENV)/.core ## draw the pictures of the pages anew
+	@$(BIN)/python docs/make_pictures.py
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) demo site build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov

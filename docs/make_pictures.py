@@ -1,0 +1,120 @@
+"""Draw the pictures of the pages anew (`make pictures`), or sheets of your own pairs beside them.
+
+python docs/make_pictures.py                      # those of the pages, into docs/pictures/
+python docs/make_pictures.py FOLDER ... -o SHEETS # folders with two pictures each: the first and the last by name
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw
+
+import keyweave
+from keyweave.app.demo import make_demo
+from keyweave.app.reports import report_on
+from keyweave.media.pictures.images import write_image
+from keyweave.media.sheet import strip
+from keyweave.media.types import Frame, Image
+from keyweave.metrics.plots import curves_picture, report_panels
+from keyweave.toyworld.landscape import landscape
+
+PICTURES = Path(__file__).parent / "pictures"
+BETWEEN = 15
+SHOWN = (0, 4, 8, 12, 16)  # of the 17 frames, both keyframes with them
+Scene = Callable[[float], Frame]
+WIDE, HIGH = 640, 360
+LAKE = landscape("noon", 3 * WIDE // 2, 3 * HIGH // 2).pixels
+
+
+def boat(t: float) -> Frame:
+    """A boat that crosses a third of the picture and comes nearer."""
+    return landscape("noon", WIDE, HIGH, boat=(0.3 + t / 3, 0.2 + 0.3 * t)).pixels
+
+
+def push(t: float) -> Frame:
+    """A camera that pushes in and pans."""
+    scale = 1 - t / 3
+    left, top = 300 * t, 120 * t
+    matrix = np.array([[scale * 1.5, 0, left], [0, scale * 1.5, top]], np.float32)
+    seen = cv2.warpAffine(LAKE, matrix, (WIDE, HIGH), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP)
+    return np.asarray(seen, np.uint8)
+
+
+def dusk(t: float) -> Frame:
+    """Noon that becomes dusk while a boat passes: light and motion at once."""
+    return landscape("noon" if t < 0.5 else "dusk", WIDE, HIGH, boat=(0.4 + 0.15 * t, 0.4)).pixels
+
+
+def wheel(t: float) -> Frame:
+    """A wheel of eight spokes that turns by a third of a circle: every spoke meets another one's picture."""
+    return drawn(t, turn=120, spokes=8, path=(0, 0))
+
+
+def ball(t: float) -> Frame:
+    """A small ball that flies across three quarters of the picture: far beyond its own size."""
+    return drawn(t, turn=0, spokes=0, path=(480, 0), radius=12)
+
+
+def drawn(t: float, *, turn: float, spokes: int, path: tuple[float, float], radius: int = 110) -> Frame:
+    """Draw a wheel before the lake."""
+    picture = PillowImage.fromarray(LAKE[:HIGH, :WIDE]).resize((2 * WIDE, 2 * HIGH))
+    ink = ImageDraw.Draw(picture)
+    x = WIDE - path[0] + 2 * path[0] * t
+    y = 340 - path[1] + 2 * path[1] * t
+    r = 2 * radius
+    ink.ellipse((x - r, y - r, x + r, y + r), (236, 220, 200), (120, 40, 30), max(4, r // 9))
+    for number in range(spokes):
+        angle = np.radians(turn * t + 360 * number / spokes)
+        ink.line((x, y, x + 0.9 * r * np.cos(angle), y + 0.9 * r * np.sin(angle)), (120, 40, 30), r // 12)
+    return np.asarray(picture.resize((WIDE, HIGH), PillowImage.Resampling.LANCZOS))
+
+
+SCENES: dict[str, Scene] = {scene.__name__: scene for scene in (boat, push, dusk, wheel, ball)}
+
+
+def sheet_of(first: Frame, last: Frame, title: str) -> Image:
+    """Set what `flow` draws above what `crossfade` draws."""
+    rows = []
+    for engine in ("flow", "crossfade"):
+        clip = keyweave.inbetween([first, last], frames=BETWEEN, fps=16, engine=engine).clip
+        rows.append((engine, [clip.frames[number] for number in SHOWN]))
+    return strip(rows, times=[Fraction(number, 16) for number in SHOWN], title=title)
+
+
+def pages() -> None:
+    """Draw all pictures of the pages."""
+    for name, scene in SCENES.items():
+        title = (scene.__doc__ or "").splitlines()[0].rstrip(".")
+        write_image(PICTURES / f"flow-{name}.png", sheet_of(scene(0), scene(1), title), overwrite=True)
+    with tempfile.TemporaryDirectory() as folder:
+        boats, day = make_demo(Path(folder) / "demo")
+        for demo in (boats, day):
+            write_image(PICTURES / demo.sheet.name, keyweave.read_image(demo.sheet), overwrite=True)
+        measured = report_on(boats.film.path or Path())
+        curves = curves_picture(report_panels(measured.report), title="boat.mp4", keyframes=measured.keyframes)
+        write_image(PICTURES / "boat-curves.png", curves, overwrite=True)
+
+
+def main() -> None:
+    """Draw those of the pages, or sheets of the folders that are named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("-o", "--output", type=Path, default=Path("sheets"))
+    options = parser.parse_args()
+    if not options.folders:
+        pages()
+    for folder in options.folders:
+        first, *_, last = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))
+        sheet = sheet_of(keyweave.read_image(first).pixels, keyweave.read_image(last).pixels, folder.name)
+        options.output.mkdir(parents=True, exist_ok=True)
+        write_image(options.output / f"{folder.name}.png", sheet, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
