@@ -13,10 +13,11 @@ import numpy as np
 from keyweave.media.types import Sound
 from keyweave.media.writers import write_clip
 path, width, height, rate, seconds = sys.argv[1], *map(int, sys.argv[2:6])
-down, right = np.mgrid[:height, :width]
+down, right = np.ogrid[:height, :width + 3 * 256]
+wide = np.stack(np.broadcast_arrays(right, down, (right + down) // 4), -1).astype(np.uint8)
 def frames():
     for k in range(rate * seconds):
-        yield np.stack([(right + 3 * k) % 256, (down + k) % 256, (right + down) // 4 % 256], -1).astype(np.uint8)
+        yield np.ascontiguousarray(wide[:, 3 * (k % 256) : 3 * (k % 256) + width])
 def beeps():
     for k in range(seconds):
         yield (0.2 * np.sin(np.arange(48000) * (k % 7 + 3) / 60)).astype(np.float32)[:, None].repeat(2, 1)
