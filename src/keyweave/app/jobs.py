@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from keyweave.timeline.types import Timeline
 
 # Their versions can change the bytes of an output.
-_LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow")
+_LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow", "torch")
 
 
 @dataclass(frozen=True)
