@@ -62,6 +62,9 @@ COMMANDS = {
             "Measure a film against its own keyframes: faithfulness, seams, steadiness.",
             "keyweave.cli.report",
         ),
+        Command(
+            "toyworld", "Look at the drawn world to train and test on; write clips of it.", "keyweave.cli.toyworld"
+        ),
         Command("info", "Tell what a file is: streams, rate, length, colour, recipe.", "keyweave.cli.info"),
         Command("doctor", "Tell what this installation can do, and how to add the rest.", "keyweave.cli.doctor"),
         Command("demo", "Make a first film from pictures that keyweave draws itself.", "keyweave.cli.demo"),

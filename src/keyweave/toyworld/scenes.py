@@ -67,7 +67,8 @@ _WHEN = {
     "night": "at night",
 }
 _SLOWEST, _FASTEST = 0.2, 0.7  # of the picture's width, over a clip
-_PANNING, _IN_FRONT, _TWO = 0.25, 0.3, 0.15  # how often
+_PANNING, _IN_FRONT, _TWO, _STAYING = 0.25, 0.5, 0.15, 0.85  # how often
+_CLEAR = 0.12  # half the width of what stands in front
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,16 @@ def invented(seed: int, *, aspect: float = 1.0, kind: Kind | None = None) -> Sce
         light=str(chance.choice(lights)),
         cast=tuple(roles),
         pan=pan,
-        hidden_by=chance.uniform(0.2, 0.8) * aspect if chance.random() < _IN_FRONT else None,
+        hidden_by=_in_front(roles, chance, aspect),
         seed=int(chance.integers(2**31)),
     )
+
+
+def _in_front(roles: list[Role], chance: np.random.Generator, aspect: float) -> float | None:
+    """Put something before the actors now and then, but never where the first frame would hide one."""
+    where = chance.uniform(0.2, 0.8) * aspect
+    free = all(abs(where - role.course.points[0, 0]) > _CLEAR + role.size / 2 for role in roles)
+    return where if chance.random() < _IN_FRONT and free else None
 
 
 def _role(kind: Kind, chance: np.random.Generator, aspect: float, pan: float, unlike: str = "") -> Role:
@@ -168,7 +176,7 @@ def _course(kind: Kind, chance: np.random.Generator, aspect: float, pan: float, 
         )
     way = chance.uniform(_SLOWEST, _FASTEST) * aspect * chance.choice([-1, 1])
     x = chance.uniform(edge, aspect - edge)
-    if not edge / 2 < x + way < aspect - edge / 2 and chance.random() < 0.75:
+    if not edge / 2 < x + way < aspect - edge / 2 and chance.random() < _STAYING:
         way = -way  # most of them stay
     y = chance.uniform(high, low)
     if kind == "ball":
