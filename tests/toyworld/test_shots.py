@@ -74,6 +74,8 @@ def test_flow_leads_to_the_same_part_with_the_same_colour(kind):
             flow, visible = shot.truth.flow(start, stop), shot.truth.visible(start, stop)
             visible &= shot.truth.owners[start] > 0
             y, x = np.nonzero(visible)
+            if not len(x):
+                continue  # it has left the picture
             to = np.rint(np.stack([x, y], axis=1) + flow[y, x]).astype(int)
             a, b = shot.frames[start].astype(float), shot.frames[stop].astype(float)
             moved.append(np.abs(a[y, x] - b[to[:, 1], to[:, 0]]).mean())
