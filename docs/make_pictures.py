@@ -18,10 +18,11 @@ from PIL import ImageDraw
 import keyweave
 from keyweave.app.demo import make_demo
 from keyweave.app.reports import report_on
+from keyweave.media.curves import curves_picture
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
 from keyweave.media.types import Frame, Image
-from keyweave.metrics.plots import curves_picture, report_panels
+from keyweave.metrics.panels import report_panels
 from keyweave.toyworld.landscape import landscape
 
 PICTURES = Path(__file__).parent / "pictures"

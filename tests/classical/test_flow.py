@@ -9,9 +9,10 @@ import pytest
 
 from keyweave.base.progress import Event, Progress
 from keyweave.classical.crossfade import crossfade
-from keyweave.classical.flow import flow
-from keyweave.classical.mending import mend, supported
+from keyweave.classical.flow import _Meeting, flow
+from keyweave.classical.mending import mend, supported, without_specks
 from keyweave.media.types import Frame, Image
+from keyweave.perceive.flow import FlowPair
 from keyweave.protocols import Inbetweener
 
 HEIGHT, WIDTH = 120, 200
@@ -60,6 +61,41 @@ def test_a_thing_that_hides_the_ground_is_drawn_half_way():
     # What only one picture shows comes from it, without a ghost of what hides it in the other.
     assert error(frames[1][45:76, 40:60], GROUND[45:76, 40:60]) < 80
     assert error(frames[1][45:76, 128:145], GROUND[45:76, 128:145]) < 80
+
+
+@pytest.mark.parametrize("radius", [9, 13])
+def test_a_small_thing_that_goes_far_is_drawn_half_way(radius: int):
+    """Too small for features of its own, and lost in the correlation of the whole pictures."""
+    ground = texture(9, 270, 480, 100)
+    y, x = np.mgrid[:270, :480]
+
+    def at(t: float) -> Frame:
+        inside = np.hypot(x - 110 - 130 * t, y - 120) <= radius
+        return np.where(inside[..., None], np.uint8([250, 60, 40]), ground).astype(np.uint8)
+
+    seen = np.hypot(x - 175, y - 120) <= radius - 2
+    drawn = middle(at(0), at(1))
+    assert np.mean(drawn[seen][:, 0] > 180) > 0.8
+    assert error(drawn, at(0.5)) < error(faded(at(0), at(1)), at(0.5)) / 4
+
+
+def test_what_is_stretched_has_no_specks():
+    """From a field that opens up, points land here and there; which picture is seen changes area by area."""
+    far = np.zeros((90, 160, 2), np.float32)
+    far[..., 0] = np.linspace(-60, 60, 160)
+    other = np.zeros_like(far)
+    a, b = texture(10, 90, 160), texture(11, 90, 160)
+    meeting = _Meeting.of(a, b, FlowPair(far, other, np.ones((90, 160), np.float32), np.ones((90, 160), np.float32)))
+    share = meeting.at(0.9)[1]
+    assert np.abs(share - cv2.medianBlur(share, 5))[8:-8, 8:-8].max() < 0.15
+
+
+def test_where_neither_picture_fits_they_dissolve():
+    """Nowhere is one of two pictures that have nothing in common seen much more than the other."""
+    a, b = texture(5, 90, 160, 60), texture(6, 90, 160, 190)
+    still, believed = np.zeros((90, 160, 2), np.float32), np.ones((90, 160), np.float32)
+    share = _Meeting.of(a, b, FlowPair(still, still, believed, believed)).at(0.5)[1]
+    assert np.abs(share - 0.5).max() < 0.1
 
 
 @pytest.mark.parametrize("shift", [(8, 2), (66, 0), (0, 40)])
@@ -217,3 +253,11 @@ def test_specks_have_no_support():
     kept = supported(trust)
     assert kept[20, 20] < 0.2
     assert kept[70:110, 70:110].min() == 1
+
+
+def test_a_few_stray_motions_are_taken_away_and_edges_stay():
+    motion = np.zeros((40, 60, 2), np.float32)
+    motion[:, 30:, 0] = 9
+    strayed = motion.copy()
+    strayed[10:12, 10:12], strayed[20, 45] = 50, -50
+    np.testing.assert_array_equal(without_specks(strayed), motion)

@@ -7,7 +7,7 @@ import pytest
 from keyweave.media.types import Frame
 from keyweave.perceive import flow as module
 from keyweave.perceive.flow import estimate_flow, flow_between, related, resize_flow, trust
-from keyweave.perceive.proposals import common_motions, correlation_peaks, matched_points, propose
+from keyweave.perceive.proposals import common_motions, correlation_peaks, leftover_peaks, matched_points, propose
 from keyweave.protocols import FlowEstimator
 
 HEIGHT, WIDTH = 135, 240
@@ -196,6 +196,29 @@ def test_correlation_tells_shifts_either_way():
     for dx, dy in ((50, 12), (-50, 12), (7, -20)):
         peak = correlation_peaks(big[60:200, 100:340], big[60 - dy : 200 - dy, 100 - dx : 340 - dx])[0]
         assert np.abs(np.subtract(peak, (dx, dy))).max() <= 1
+
+
+def test_what_is_left_over_tells_its_shift():
+    ground = texture(9)[..., 1]
+    a, b = ground[:HEIGHT, :WIDTH].copy(), ground[3 : HEIGHT + 3, 5 : WIDTH + 5].copy()
+    a[40:50, 40:50], b[60:70, 130:140] = 255, 255
+    pan = np.array([[1, 0, -5], [0, 1, -3]], np.float32)
+    assert np.abs(np.subtract(leftover_peaks(a, b, [pan])[0], (90, 20))).max() <= 1
+
+
+def test_when_nothing_moves_apart_nothing_is_left_over():
+    a = texture(9)[..., 1]
+    pan = np.array([[1, 0, -5], [0, 1, -3]], np.float32)
+    assert leftover_peaks(a[:HEIGHT, :WIDTH], a[3 : HEIGHT + 3, 5 : WIDTH + 5], [pan]) == []
+    unlike = texture(10)[..., 1]
+    assert leftover_peaks(a[:HEIGHT, :WIDTH], unlike[:HEIGHT, :WIDTH], []) == []
+
+
+def test_equal_features_are_no_match():
+    """A pattern that repeats could be found again anywhere."""
+    tile = texture(11)[:30, :30, 1]
+    again = np.tile(tile, (4, 6))
+    assert len(matched_points(again, again)[0]) < 20
 
 
 def test_nothing_to_hold_on_to_gives_no_guess():

@@ -81,8 +81,9 @@ def _show(args: argparse.Namespace, comparison: Comparison) -> None:
 
 
 def _draw(args: argparse.Namespace, comparison: Comparison) -> None:
+    from keyweave.media.curves import curves_picture  # noqa: PLC0415
     from keyweave.media.pictures.images import write_image  # noqa: PLC0415
-    from keyweave.metrics.plots import comparison_panels, curves_picture  # noqa: PLC0415
+    from keyweave.metrics.panels import comparison_panels  # noqa: PLC0415
 
     psnr, ssim, _ = comparison.summary
     picture = curves_picture(

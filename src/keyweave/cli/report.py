@@ -52,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace, reported: Reported) -> None:
+    from keyweave.media.curves import curves_picture  # noqa: PLC0415
     from keyweave.media.pictures.images import write_image  # noqa: PLC0415
-    from keyweave.metrics.plots import curves_picture, report_panels  # noqa: PLC0415
+    from keyweave.metrics.panels import report_panels  # noqa: PLC0415
 
     measured = reported.report
     picture = curves_picture(

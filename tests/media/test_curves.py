@@ -1,8 +1,6 @@
 """Curves stand where their values say; marks, gaps and words are there."""
 
-from collections.abc import Callable
 from math import inf
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
-from keyweave.media.types import Frame, Image
+from keyweave.media.curves import Curve, Panel, curves_picture
+from keyweave.media.types import Image
 from keyweave.metrics import plots
-from keyweave.metrics.compare import compare
-from keyweave.metrics.plots import Curve, Panel, comparison_panels, curves_picture, report_panels
-from keyweave.metrics.report import report
 
 BLUE, RED, GOLD = (104, 178, 250), (244, 134, 108), (214, 176, 84)
 
@@ -103,21 +99,6 @@ def test_ticks_are_round_even_and_hold_the_range(low: float, span: float, about:
     assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
     assert 2 <= len(ticks) <= about + 3
     assert f"{ticks[1] - ticks[0]:e}"[:3] in ("1.0", "2.0", "2.5", "5.0")
-
-
-def test_comparisons_and_reports_have_panels(square: Callable[..., Frame], held: Callable[..., Any]):
-    real = [square(8 + 2 * k) for k in range(20)]
-    made = [square(8 + 2 * k + 0.5 * (k % 10)) for k in range(20)]
-    comparison = compare(held(made), held(real))
-    psnr, similarity, step = comparison_panels(comparison)
-    assert psnr.note == f"lowest {min(row.psnr for row in comparison.rows):.4g} at 9"
-    assert similarity.ceiling == 1
-    assert [len(curve.values) for curve in step.curves] == [19, 19]
-    picture = curves_picture([psnr, similarity, step], title="made beside real", keyframes=[0, 10])
-    assert near(picture, RED).any()
-    assert len(report_panels(report(made, {0: made[0]}))) == 2
-    again = curves_picture([psnr, similarity, step], title="made beside real", keyframes=[0, 10])
-    assert np.array_equal(picture.pixels, again.pixels)
 
 
 def test_a_narrow_picture_is_refused():

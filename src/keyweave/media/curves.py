@@ -1,4 +1,4 @@
-"""Curves over the frames of a clip, drawn as a picture in the manner of the contact sheets."""
+"""Curves over frames or steps, drawn as a picture in the manner of the contact sheets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from keyweave.media.types import Image
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    from keyweave.metrics.compare import Comparison, Measure
-    from keyweave.metrics.report import Report
 
 _AXIS = 56  # room for the numbers at the left
 _CLEAR = 8  # between a heading and the topmost number
@@ -62,37 +59,14 @@ class Panel:
     ceiling: float | None = None
 
 
-def comparison_panels(comparison: Comparison) -> tuple[Panel, ...]:
-    """Show fidelity frame by frame, and the steps of both clips."""
-    rows = comparison.rows
-    psnr, ssim, _ = comparison.summary
-    steps = [Curve(name, [getattr(row, f"{name}_step") for row in rows[1:]], 0.5) for name in ("made", "real")]
-    return (
-        Panel("PSNR, dB", [Curve("red, green, blue", [row.psnr for row in rows])], _lowest(psnr)),
-        Panel(
-            "SSIM",
-            [Curve("red, green, blue", [row.ssim for row in rows]), Curve("luma", [row.ssim_luma for row in rows])],
-            _lowest(ssim),
-            ceiling=1,
-        ),
-        Panel("step from frame to frame, levels", steps, floor=0),
-    )
-
-
-def report_panels(report: Report) -> tuple[Panel, ...]:
-    """Show the steps and the sharpness of a clip."""
-    return (
-        Panel("step from frame to frame, levels", [Curve("made", report.curves.steps.tolist(), 0.5)], floor=0),
-        Panel("sharpness, levels per pixel", [Curve("made", report.curves.sharpness.tolist())], floor=0),
-    )
-
-
-def _lowest(measure: Measure) -> str:
-    return f"lowest {measure.worst:.4g} at {measure.at_frame}"
-
-
 def curves_picture(
-    panels: Sequence[Panel], *, title: str = "", facts: str = "", keyframes: Collection[int] = (), width: int = 1280
+    panels: Sequence[Panel],
+    *,
+    title: str = "",
+    facts: str = "",
+    keyframes: Collection[int] = (),
+    width: int = 1280,
+    axis: str = "frame",
 ) -> Image:
     """Draw panels under one another over one axis of frames.
 
@@ -102,6 +76,7 @@ def curves_picture(
         facts: what it says at the right.
         keyframes: the frames to mark.
         width: pixels across the picture.
+        axis: what is counted from left to right.
     """
     if width < paper.LEAST_WIDTH:
         raise InputError(f"A picture of curves is at least {paper.LEAST_WIDTH} pixels wide; got {width}.")
@@ -115,7 +90,7 @@ def curves_picture(
     paper.head(ink, width, title, facts)
     for field in fields:
         _write_words(ink, field)
-    _write_frames(ink, fields[-1])
+    _number(ink, fields[-1], axis)
     return Image(np.asarray(picture))
 
 
@@ -229,10 +204,10 @@ def _write_words(ink: ImageDraw, field: _Field) -> None:
         )
 
 
-def _write_frames(ink: ImageDraw, field: _Field) -> None:
-    """Number the frames under the lowest panel."""
+def _number(ink: ImageDraw, field: _Field, axis: str) -> None:
+    """Number the frames or steps under the lowest panel."""
     below = field.bottom + paper.GAP // 2
-    ink.text((paper.MARGIN, below), "frame", paper.FAINT, paper.font(paper.CAPTION), anchor="la")
+    ink.text((paper.MARGIN, below), axis, paper.FAINT, paper.font(paper.CAPTION), anchor="la")
     step = max(1, round(_ticks(0, max(field.last, 1), 10)[1]))
     for frame in range(0, floor(field.last) + 1, step):
         ink.text((round(field.x(frame)), below), str(frame), paper.FAINT, paper.font(paper.CAPTION), anchor="ma")
