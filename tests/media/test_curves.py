@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
+from keyweave.media import curves
 from keyweave.media.curves import Curve, Panel, curves_picture
 from keyweave.media.types import Image
-from keyweave.metrics import plots
 
 BLUE, RED, GOLD = (104, 178, 250), (244, 134, 108), (214, 176, 84)
 
@@ -93,7 +93,7 @@ def test_the_heading_takes_room_and_is_cut_to_it():
 
 @given(st.floats(-1e5, 1e5), st.floats(1e-3, 1e5), st.integers(2, 8))
 def test_ticks_are_round_even_and_hold_the_range(low: float, span: float, about: int):
-    ticks = plots._ticks(low, low + span, about)
+    ticks = curves._ticks(low, low + span, about)
     assert ticks[0] <= low + 1e-4 * span
     assert ticks[-1] >= low + span - 1e-4 * span
     assert np.diff(ticks) == pytest.approx(ticks[1] - ticks[0])
