@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 # Which extra of pyproject.toml brings a package, by the name it is imported under.
 EXTRA_OF = {
-    "accelerate": "generate",
+    "accelerate": "train",
     "diffusers": "generate",
     "opentimelineio": "editing",
     "peft": "generate",
-    "safetensors": "generate",
+    "safetensors": "train",
     "transformers": "generate",
 }
 

@@ -1,0 +1,56 @@
+"""A training that takes a second: a straight line through noisy points. Run as a program, it trains in a folder."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from keyweave.base.seeds import derive
+from keyweave.training.loop import train
+from keyweave.training.plan import Plan
+
+SLOPE, HEIGHT = 3.0, -1.0
+PLAN = Plan(steps=60, batch=8, learning_rate=0.1, warm_up=5, keep_every=7, seed=3)
+
+
+class Line:
+    """y = 3 x - 1, seen through noise; sample n is always the same point."""
+
+    def __init__(self, steps_before_kill: int = -1) -> None:
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+        self.validated: list[int] = []
+        self.left = steps_before_kill
+
+    def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), 9)
+        points = []
+        for number in samples:
+            chance = torch.Generator().manual_seed(derive(3, "point", number))
+            x = torch.rand(1, generator=chance)
+            points.append(torch.cat([x, SLOPE * x + HEIGHT + 0.01 * torch.randn(1, generator=chance)]))
+        x, y = torch.stack(points).split(1, dim=1)
+        loss = (self.model(x) - y).square().mean()
+        return loss, {"largest": float(y.max())}
+
+    def validate(self, folder: Path, step: int) -> dict[str, float]:
+        self.validated.append(step)
+        x = torch.linspace(0, 1, 11)[:, None]
+        with torch.no_grad():
+            return {"error": float((self.model(x) - SLOPE * x - HEIGHT).abs().mean())}
+
+
+def weights(task: Line) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in task.model.parameters()])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    task = Line(int(sys.argv[2]))
+    train(task, PLAN, Path(sys.argv[1]))
+    sys.stdout.write(" ".join(f"{value:.9e}" for value in weights(task).tolist()))
