@@ -63,39 +63,50 @@ def test_a_thing_that_hides_the_ground_is_drawn_half_way():
     assert error(frames[1][45:76, 128:145], GROUND[45:76, 128:145]) < 80
 
 
-@pytest.mark.parametrize("radius", [13, 18])
+@pytest.mark.parametrize("radius", [9, 13, 18])
 def test_a_small_thing_that_goes_far_is_drawn_half_way(radius: int):
-    """Too small for features of its own, and lost in the correlation of the whole pictures."""
-    ground = texture(9, 270, 480, 100)
+    """It has too few features of its own, and is lost in the correlation of whole pictures whose ground drifts too."""
+    ground = texture(9, 276, 490, 100)
     y, x = np.mgrid[:270, :480]
 
     def at(t: float) -> Frame:
+        behind = ground[round(4 * t) :, round(8 * t) :][:270, :480]
         inside = np.hypot(x - 110 - 130 * t, y - 120) <= radius
-        return np.where(inside[..., None], np.uint8([250, 225, 170]), ground).astype(np.uint8)
+        return np.where(inside[..., None], np.array([200, 170, 150], np.uint8), behind).astype(np.uint8)
 
-    seen = np.hypot(x - 175, y - 120) <= radius - 2
-    drawn = middle(at(0), at(1))
-    assert np.mean(drawn[seen][:, 0] > 180) > 0.8
-    assert error(drawn, at(0.5)) < error(faded(at(0), at(1)), at(0.5)) / 4
+    around = slice(95, 145), slice(150, 200)
+    faded_error = error(faded(at(0), at(1))[around], at(0.5)[around])
+    assert error(middle(at(0), at(1))[around], at(0.5)[around]) < 0.45 * faded_error
+
+
+def share_at_half(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
+    """How much is seen of the second of two pictures with nothing in common, were these their motions."""
+    height, width = forward.shape[:2]
+    a, b, believed = texture(10, height, width), texture(11, height, width), np.ones((height, width), np.float32)
+    return _Meeting.of(a, b, FlowPair(forward, backward, believed, believed)).at(0.5)[1]
 
 
 def test_what_is_stretched_has_no_specks():
-    """From a field that opens up, points land here and there; which picture is seen changes area by area."""
-    far = np.zeros((90, 160, 2), np.float32)
-    far[..., 0] = np.linspace(-60, 60, 160)
-    other = np.zeros_like(far)
-    a, b = texture(10, 90, 160), texture(11, 90, 160)
-    meeting = _Meeting.of(a, b, FlowPair(far, other, np.ones((90, 160), np.float32), np.ones((90, 160), np.float32)))
-    share = meeting.at(0.9)[1]
-    assert np.abs(share - cv2.medianBlur(share, 5))[8:-8, 8:-8].max() < 0.15
+    """Where a field opens up, points land here and there; which picture is seen still changes area by area."""
+    opening = np.zeros((90, 160, 2), np.float32)
+    opening[..., 0] = np.linspace(-200, 200, 160)
+    share = share_at_half(opening, np.zeros_like(opening))
+    assert np.abs(share - cv2.medianBlur(share, 5))[8:-8, 8:-8].max() < 0.42
 
 
-def test_where_neither_picture_fits_they_dissolve():
-    """Nowhere is one of two pictures that have nothing in common seen much more than the other."""
-    a, b = texture(5, 90, 160, 60), texture(6, 90, 160, 190)
-    still, believed = np.zeros((90, 160, 2), np.float32), np.ones((90, 160), np.float32)
-    share = _Meeting.of(a, b, FlowPair(still, still, believed, believed)).at(0.5)[1]
-    assert np.abs(share - 0.5).max() < 0.1
+def test_where_neither_picture_fits_they_dissolve_evenly():
+    there, back = (np.broadcast_to(np.array(way, np.float32), (360, 640, 2)).copy() for way in ((6, 0), (3, 2)))
+    share = share_at_half(there, back)[10:-10, 10:-10]
+    assert np.abs(share - 0.5).mean() < 0.036
+
+
+def test_stray_motions_are_not_carried():
+    still = np.zeros((90, 160, 2), np.float32)
+    strayed = still.copy()
+    strayed[40:42, 80:82] = 30
+    believed = np.ones((90, 160), np.float32)
+    meeting = _Meeting.of(GROUND[:90, :160], GROUND[:90, :160], FlowPair(strayed, still, believed, believed))
+    assert np.abs(meeting.carried[:, :2]).max() < 1e-3
 
 
 @pytest.mark.parametrize("shift", [(8, 2), (66, 0), (0, 40)])

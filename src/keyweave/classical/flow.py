@@ -11,8 +11,8 @@ import torch
 
 from keyweave.base.progress import SILENT, Progress
 from keyweave.classical.blending import Blending
-from keyweave.classical.mending import mend, supported
-from keyweave.maths.splatting import splat_with_weight
+from keyweave.classical.mending import mend, supported, without_specks
+from keyweave.maths.strips import splat_in_strips
 from keyweave.perceive.filling import resized, spread
 from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, sampled, shrunk
 
@@ -33,7 +33,14 @@ _GRID = 640 * 360  # motion is carried to time t on a grid of at most so many po
 _STRANGE = 25.0  # levels of difference at which a pixel loses to another that lands on the same place
 _SHARPNESS = 15.0  # the alpha of softmax splatting: how clearly it loses
 _IN_FRONT = 6.0  # what it counts, in exponents, to land where the other picture hides something
-_COVERED = 0.4  # what lands on a place, in pixels, for it to count as covered
+_FARTHEST = 3.0  # beyond so many `_STRANGE` it makes no more difference
+_MIDDLE = (_SHARPNESS * _FARTHEST - _IN_FRONT) / 2  # added to exponents, it takes them to between -25.5 and 25.5
+_NOTHING = np.float32(1e-20)  # where less lands than this, weighted, nothing does
+_LANDED = 0.4  # what lands on a point, in points, for its motion to be known
+_GRAIN = 300  # what is finer than the longer side by this neither covers nor uncovers
+_THIN, _DENSE = 0.2, 0.7  # what lands around a point, in points, for it not to count as covered, and to
+_MATCHED = 200  # the fitness of a point is that of its surroundings, finer than the longer side by this
+_LEAST = 0.15  # what a picture counts where it fits the other worst: where both do, they dissolve
 _FAR = 1e-3  # what a picture still counts at the other's time, and beyond: it is seen where the other is not
 _UNCOVERED = 1e-6  # what it counts where nothing lands: it is seen, spread out, where neither is
 
@@ -100,11 +107,12 @@ class _Meeting:
     Args:
         carried: (2, 3, h, w) the flow from each picture to the other, in points of the grid, and the fitness of each
             point: 1 where the other picture shows the same at the end of the flow, towards 0 where it does not.
-        metric: (2, 1, h, w) who is in front where several points land; the larger wins.
+        strength: (2, 1, h, w) who is in front where several points land: the exponential of the metric of softmax
+            splatting, which is the same at every time.
     """
 
-    carried: torch.Tensor
-    metric: torch.Tensor
+    carried: Floats
+    strength: Floats
 
     @classmethod
     def of(cls, a: Frame, b: Frame, pair: FlowPair) -> _Meeting:
@@ -117,24 +125,34 @@ class _Meeting:
         for way, (flow, trust) in enumerate(((pair.forward, pair.forward_trust), (pair.backward, pair.backward_trust))):
             here, there = small[way], small[1 - way]
             believed = supported(resized(trust, size, cv2.INTER_AREA))
-            mended = mend(resize_flow(flow, size), believed, here)
+            mended = without_specks(mend(resize_flow(flow, size), believed, here))
             # Brightness constancy: what looks the same at the other end of its way is what is seen in front.
             unlike = cv2.GaussianBlur(difference(here, there, mended), (0, 0), 1)
-            fitness = np.exp(-np.minimum(unlike / _STRANGE, 3))
+            fitness = np.exp(-np.minimum(unlike / _STRANGE, _FARTHEST))
             # Ground that is seen in both pictures looks the same too; but what comes to hide some of it is in front.
             hides = sampled(1 - believed, mended, border=cv2.BORDER_CONSTANT) * believed
-            fields.append(np.dstack([mended, fitness, _SHARPNESS * np.log(fitness) + _IN_FRONT * hides]))
-        carried, metric = torch.from_numpy(np.stack(fields).transpose(0, 3, 1, 2).copy()).split((3, 1), dim=1)
-        return cls(carried, metric)
+            matched = cv2.GaussianBlur(fitness, (0, 0), max(size) / _MATCHED)
+            metric = _SHARPNESS * np.log(fitness) + _IN_FRONT * hides
+            fields.append(np.dstack([mended, matched, np.exp(metric + _MIDDLE)]))
+        carried, strength = np.split(np.stack(fields).transpose(0, 3, 1, 2).astype(np.float32), [3], axis=1)
+        return cls(np.ascontiguousarray(carried), np.ascontiguousarray(strength))
 
     def at(self, time: float) -> tuple[Floats, Floats]:
         """Return for time t the flows (2, h, w, 2) to both pictures, and the share (h, w) of the second."""
-        gone = torch.tensor([time, 1 - time])[:, None, None, None]
-        landed, weight = splat_with_weight(self.carried, self.carried[:, :2] * gone, self.metric, mode="softmax")
         ways, nearness = (time, 1 - time), (1 - time, time)
+        steps = self.carried[:, :2] * np.array(ways, np.float32)[:, None, None, None]
+        carried, moved, strength = (torch.from_numpy(each) for each in (self.carried, steps, self.strength))
+        landed = splat_in_strips(carried, moved, strength, None).numpy()
         to_ends, seen = [], []
-        for fields, count, way, near in zip(landed.numpy(), weight.numpy(), ways, nearness, strict=True):
-            covered = np.minimum(1, count[0] / _COVERED)
-            to_ends.append(spread(fields[:2].transpose(1, 2, 0), covered) * np.float32(-way))
-            seen.append(max(near, _FAR) * (covered * fields[2] + _UNCOVERED))
+        for sums, way, near in zip(landed, ways, nearness, strict=True):
+            fields, total, count = np.split(sums, [3, 4])
+            whole = spread(
+                np.ascontiguousarray((fields / np.maximum(total, _NOTHING)).transpose(1, 2, 0)),
+                np.minimum(1, count[0] / _LANDED),
+            )
+            to_ends.append(whole[..., :2] * np.float32(-way))
+            # Where a picture is stretched, points land here and there; it is the area that is covered, or is not.
+            around = cv2.GaussianBlur(np.minimum(1, count[0]), (0, 0), max(count.shape) / _GRAIN)
+            covered = np.clip((around - _THIN) / (_DENSE - _THIN), 0, 1)
+            seen.append(max(near, _FAR) * (covered * (_LEAST + (1 - _LEAST) * whole[..., 2]) + _UNCOVERED))
         return np.stack(to_ends), np.asarray(seen[1] / (seen[0] + seen[1]), np.float32)

@@ -219,15 +219,17 @@ def sampled(picture: NDArray[Any], flow: Floats, *, border: int = cv2.BORDER_REP
 def targets(flow: Floats) -> Floats:
     """Return where each pixel goes, (H, W, 2)."""
     height, width = flow.shape[:2]
-    grid = np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
-    return flow + grid
+    to = np.array(flow, np.float32)
+    to[..., 0] += np.arange(width, dtype=np.float32)
+    to[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    return to
 
 
 def _inside(flow: Floats) -> Floats:
     """Return 1 where the flow stays in the picture, 0 where it leaves it."""
     height, width = flow.shape[:2]
-    to = targets(flow)
-    within = (to >= -0.5).all(axis=2) & (to[..., 0] <= width - 0.5) & (to[..., 1] <= height - 0.5)
+    x, y = np.moveaxis(targets(flow), 2, 0)
+    within = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     return within.astype(np.float32)
 
 
@@ -263,4 +265,5 @@ def _continued(image: Frame) -> Frame:
 def resize_flow(flow: Floats, size: tuple[int, int]) -> Floats:
     """Resize a flow, its lengths with it."""
     factor = np.array([size[0] / flow.shape[1], size[1] / flow.shape[0]], np.float32)
-    return resized(flow, size) * factor
+    larger = size[0] * size[1] > flow.shape[0] * flow.shape[1]
+    return resized(flow * factor, size) if larger else resized(flow, size) * factor

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 _MOST_FEATURES = 3000
 _RATIO = 0.8  # Lowe's: the best match must beat the second by this
+_ROUNDING = 1e-5  # what the squared distance of equal descriptors may come to
 _MOST_MOTIONS = 6
 _FEWEST_INLIERS = 6
 _REACH = 0.012  # how far from a common motion a match may lie, in longer sides; the dense method does the rest
 _MOST_PEAKS = 4
 _LOWEST_PEAK = 1e-3  # what arithmetic alone leaves stays below
 _FAINT = 1.0  # a frequency with less power than this, in squared levels, says nothing
+_FOUND_AGAIN = 0.3  # the share of what is left over that must agree with a shift of it
+_NOISE = 12.0  # levels of difference up to which a pixel is explained
 _SCALES = 0.3, 3.0  # the change of size that a believable motion may bring
 _CORRELATED = 256  # pixels along the longer side for phase correlation
 
@@ -41,6 +44,7 @@ def propose(a: Grey, b: Grey) -> list[tuple[Floats, Floats]]:
     from_a, from_b = matched_points(a, b)
     motions, explained = common_motions(from_a, from_b, _REACH * max(a.shape))
     motions += [_shift(peak) for peak in correlation_peaks(a, b)]
+    motions += [_shift(peak) for peak in leftover_peaks(a, b, motions)]
     pairs = [(_dense(motion, a.shape), _dense(_inverse(motion), a.shape)) for motion in motions]
     if explained.sum() >= _FEWEST_INLIERS:
         # Bent and parallel motion is no sum of a few simple ones: follow the matches themselves.
@@ -56,18 +60,19 @@ def matched_points(a: Grey, b: Grey) -> tuple[Floats, Floats]:
     nothing = np.zeros((0, 2), np.float32)
     if len(points_a) < 2 or len(points_b) < 2:
         return nothing, nothing
-    matcher = cv2.BFMatcher(cv2.NORM_L2)
-    back = {m.queryIdx: m.trainIdx for (m,) in matcher.knnMatch(looks_b, looks_a, k=1)}
-    good = [
-        (best.queryIdx, best.trainIdx)
-        for best, second in matcher.knnMatch(looks_a, looks_b, k=2)
-        if best.distance < _RATIO * second.distance and back[best.trainIdx] == best.queryIdx
-    ]
-    if not good:
-        return nothing, nothing
-    pairs = np.array(good)
+    likeness = _unit(np.asarray(looks_a, np.float32)) @ _unit(np.asarray(looks_b, np.float32)).T
+    every = np.arange(len(likeness))
+    best, home = likeness.argmax(axis=1), likeness.argmax(axis=0)
+    nearest = 1 - likeness[every, best]
+    likeness[every, best] = -np.inf
+    good = (nearest + _ROUNDING < _RATIO**2 * (1 - likeness.max(axis=1))) & (home[best] == every)
     at_a, at_b = (np.array([point.pt for point in points], np.float32) for points in (points_a, points_b))
-    return at_a[pairs[:, 0]], at_b[pairs[:, 1]]
+    return at_a[good], at_b[best[good]]
+
+
+def _unit(looks: Floats) -> Floats:
+    """Return descriptors (N, D) of length 1; their squared distance is then 2 less twice their product."""
+    return looks / np.maximum(np.linalg.norm(looks, axis=1, keepdims=True), np.float32(1e-6))
 
 
 def common_motions(from_a: Floats, from_b: Floats, reach: float) -> tuple[list[Floats], NDArray[np.bool_]]:
@@ -105,8 +110,42 @@ def correlation_peaks(a: Grey, b: Grey) -> list[tuple[float, float]]:
     spectra = [np.fft.rfft2(image - cv2.GaussianBlur(image, (0, 0), 8)) for image in small]
     cross = spectra[1] * np.conj(spectra[0])
     surface = np.fft.irfft2(cross / (np.abs(cross) + _FAINT), s=small[0].shape)
-    surface = cv2.GaussianBlur(surface.astype(np.float32), (0, 0), 1, borderType=cv2.BORDER_REFLECT)
-    least = max(5 * float(surface.std()), _LOWEST_PEAK)
+    return _peaks(surface, a.shape, _LOWEST_PEAK)
+
+
+def leftover_peaks(a: Grey, b: Grey, motions: list[Floats]) -> list[tuple[float, float]]:
+    """Return the shifts (dx, dy) in pixels of what the motions, and standing still, leave unexplained.
+
+    What is small has little part in the correlation of whole pictures, and few features; but it is what is left over
+    once all the rest is taken away.
+
+    Args:
+        a: grey picture (H, W).
+        b: another of the same size.
+        motions: affine matrices (2, 3) from a to b.
+    """
+    size = a.shape[1], a.shape[0]
+    left = []
+    for here, there, ways in ((a, b, motions), (b, a, [_inverse(motion) for motion in motions])):
+        back = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
+        looks = [
+            there,
+            *(cv2.warpAffine(there, way, size, flags=back, borderMode=cv2.BORDER_REPLICATE) for way in ways),
+        ]
+        least = np.min([cv2.GaussianBlur(cv2.absdiff(here, look), (0, 0), 1) for look in looks], axis=0)
+        strange = np.clip((least.astype(np.float32) - _NOISE) / _NOISE, 0, 1)
+        around = cv2.GaussianBlur(here.astype(np.float32), (0, 0), max(size) / 24)
+        left.append((here - around) * strange)
+    cross = np.fft.rfft2(left[1]) * np.conj(np.fft.rfft2(left[0]))
+    whole = float(np.linalg.norm(left[0]) * np.linalg.norm(left[1]))
+    return _peaks(np.fft.irfft2(cross, s=a.shape), a.shape, max(_FOUND_AGAIN * whole, _LOWEST_PEAK))
+
+
+def _peaks(surface: Floats, shape: tuple[int, ...], least: float) -> list[tuple[float, float]]:
+    """Return the shifts (dx, dy), in pixels of a picture, that stand out of a cyclic correlation, highest first."""
+    smooth = cv2.GaussianBlur(surface.astype(np.float32), (0, 0), 1, borderType=cv2.BORDER_REFLECT)
+    surface = np.asarray(smooth, np.float32)
+    least = max(5 * float(surface.std()), least)
     peaks: list[tuple[float, float]] = []
     rows, columns = surface.shape
     ys, xs = np.ogrid[:rows, :columns]
@@ -116,7 +155,7 @@ def correlation_peaks(a: Grey, b: Grey) -> list[tuple[float, float]]:
             break
         # The correlation is cyclic: what lies beyond the middle is a shift the other way.
         dx, dy = (int(at) - length * (at > length // 2) for at, length in ((x, columns), (y, rows)))
-        peaks.append((dx * a.shape[1] / columns, dy * a.shape[0] / rows))
+        peaks.append((dx * shape[1] / columns, dy * shape[0] / rows))
         around_x, around_y = (np.minimum((at - k) % n, (k - at) % n) for at, k, n in ((x, xs, columns), (y, ys, rows)))
         surface[(around_x <= 3) & (around_y <= 3)] = -np.inf
     return peaks
