@@ -26,6 +26,7 @@ FLOORS = {
     "systems/zoom": 6,
     "systems/dance": 6,
     "systems/jumpcut": 6,
+    "systems/retime": 6,
     "app": 7,
     "cli": 8,
     "studio": 8,

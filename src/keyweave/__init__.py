@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from keyweave.base import version as _version
 
 if TYPE_CHECKING:
-    from keyweave.app.friendly import inbetween
+    from keyweave.app.friendly import inbetween, retime
     from keyweave.app.jobs import Job, Result
     from keyweave.app.jobs import run_job as run
     from keyweave.app.rerun import rerun
@@ -42,6 +42,7 @@ __all__ = [
     "read_clip",
     "read_image",
     "rerun",
+    "retime",
     "run",
     "write_clip",
     "write_image",
@@ -57,6 +58,7 @@ _PLACES = {
     "Progress": "base.progress:Progress",
     "Result": "app.jobs:Result",
     "inbetween": "app.friendly:inbetween",
+    "retime": "app.friendly:retime",
     "open_frames": "media.clips:open_frames",
     "read_clip": "media.clips:read_clip",
     "read_image": "media.pictures.images:read_image",

@@ -7,13 +7,13 @@ import pytest
 
 import keyweave
 from keyweave.app.systems import ENGINES, SYSTEMS
-from keyweave.timeline.options import FilmOptions
+from keyweave.timeline.options import OutputOptions
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_system_has_its_rooms(name: str):
     system = SYSTEMS[name]
-    assert issubclass(system.options_model(), FilmOptions)
+    assert issubclass(system.options_model(), OutputOptions)
     assert system.options.startswith(f"keyweave.systems.{name}.")
     assert set(system.engines) <= set(ENGINES)
     assert (Path(keyweave.__file__).parent / "systems" / name / "pipeline.py").is_file()
@@ -26,4 +26,14 @@ def test_an_engine_can_be_loaded(name: str):
     options = SYSTEMS["inbetween"].options_model().model_validate({"linear_light": True})
     made = engine.load(options)
     assert isinstance(made, partial)
-    assert made.keywords == dict.fromkeys(engine.takes, True)
+    assert made.keywords == {"linear_light": True}
+
+
+def test_an_engine_is_told_what_its_system_knows():
+    """Frames of a film lie near one another, keyframes need not."""
+    keywords = {}
+    for name, system in SYSTEMS.items():
+        made = ENGINES["flow"].load(system.options_model().model_validate({}))
+        assert isinstance(made, partial)
+        keywords[name] = made.keywords
+    assert keywords == {"inbetween": {"linear_light": False}, "retime": {"linear_light": False, "near": True}}

@@ -45,6 +45,32 @@ def inbetween(
     )
 
 
+def retime(
+    clip: str | Path,
+    output: str | Path | None = None,
+    *,
+    engine: str | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Result:
+    """Slow a clip down, speed it up, or change its frame rate.
+
+    Args:
+        clip: a film or an animation.
+        output: where the film goes, its ending chooses the format; None keeps it in memory (`result.clip`).
+        engine: who draws what lies between its frames; None for the default.
+        seed: decides all chance; None to draw one, which the recipe records.
+        overwrite: whether an existing output may be replaced.
+        progress: told how far the work is.
+        options: those of `keyweave retime --help`, such as speed=0.25, fps=60, easing="ease-in-out".
+    """
+    return run_job(
+        _job("retime", [Path(clip)], output, options, engine=engine, seed=seed, overwrite=overwrite), progress
+    )
+
+
 def _job(
     system: str,
     pictures: Sequence[Any],

@@ -21,16 +21,14 @@ from keyweave.base.recipe import InputMark, Recipe, sha256_of_file
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
-from keyweave.media.pictures.images import read_image
-from keyweave.media.types import Clip, Image
+from keyweave.media.types import Audio, Clip, Image
 from keyweave.media.writers import check_crf, format_of, write_clip
-from keyweave.timeline.renderer import render
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from keyweave.timeline.options import FilmOptions
-    from keyweave.timeline.types import Timeline
+    from keyweave.timeline.film import Film
+    from keyweave.timeline.options import OutputOptions
 
 # Their versions can change the bytes of an output.
 _LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow", "torch")
@@ -53,7 +51,7 @@ class Job:
 
     system: str
     inputs: tuple[Path | Image, ...]
-    options: FilmOptions | None = None
+    options: OutputOptions | None = None
     engine: str | None = None
     seed: int | None = None
     output: Path | None = None
@@ -107,18 +105,13 @@ class Plan:
     job: Job
     system: System
     engine: Engine
-    options: FilmOptions
-    timeline: Timeline
+    options: OutputOptions
+    film: Film
     recipe: Recipe
-
-    @property
-    def frames(self) -> int:
-        """How many frames the film will have."""
-        return self.timeline.frame_count(self.options.fps)
 
 
 def plan_job(job: Job) -> Plan:
-    """Check everything that can be checked before work begins, and lay out the timeline."""
+    """Check everything that can be checked before work begins, and lay out the film."""
     system = find(SYSTEMS, job.system, "a system")
     engine = system.pick_engine(job.engine)
     options = _options(job, system)
@@ -128,13 +121,7 @@ def plan_job(job: Job) -> Plan:
         if "%" not in job.output.name:
             refuse_existing(job.output, overwrite=job.overwrite)
         _refuse_input_as_output(job)
-    if len(job.inputs) < system.fewest:
-        names = " ".join(system.takes[: system.fewest])
-        raise InputError(
-            f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",
-            "Name one more picture.",
-        )
-    images = [source if isinstance(source, Image) else read_image(source) for source in job.inputs]
+    _check_inputs(job, system)
     recipe = Recipe(
         system=system.name,
         engine=engine.name,
@@ -144,7 +131,7 @@ def plan_job(job: Job) -> Plan:
         version=VERSION,
         libraries={name: metadata.version(name) for name in _LIBRARIES},
     )
-    return Plan(job, system, engine, options, system.make_timeline(images, options), recipe)
+    return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe)
 
 
 def run_job(job: Job, progress: Progress = SILENT) -> Result:
@@ -155,15 +142,18 @@ def run_job(job: Job, progress: Progress = SILENT) -> Result:
     planned = time.monotonic()
     engine = plan.engine.load(plan.options)
     reach, seed = plan.engine.reach, plan.recipe.seed
-    frames = render(plan.timeline, plan.options.fps, engine, seed=seed, progress=progress, reach=reach)
-    width, height = plan.timeline.size
+    film = plan.film
+    frames = film.frames(engine, seed=seed, progress=progress, reach=reach)
+    sound = film.sound()
     if job.output is None:
-        clip = Clip(np.stack(list(frames)), plan.options.fps)
-        return Result(plan.recipe, len(clip), (width, height), clip.rate, timings=_timings(began, planned), _clip=clip)
+        heard = None if sound is None else Audio(np.concatenate(list(sound.blocks)), sound.rate)
+        clip = Clip(np.stack(list(frames)), film.rate, heard)
+        return Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(began, planned), _clip=clip)
     written = write_clip(
         job.output,
         frames,
-        plan.options.fps,
+        film.rate,
+        sound=sound,
         crf=plan.options.crf,
         comment=plan.recipe.to_json(),
         overwrite=job.overwrite,
@@ -176,7 +166,7 @@ def run_job(job: Job, progress: Progress = SILENT) -> Result:
         plan.recipe,
         written.frames,
         (written.width, written.height),
-        plan.options.fps,
+        film.rate,
         job.output,
         sidecar,
         written.notes,
@@ -191,7 +181,7 @@ def sidecar_of(output: Path) -> Path:
     return output.with_name(output.name + ".json")
 
 
-def _options(job: Job, system: System) -> FilmOptions:
+def _options(job: Job, system: System) -> OutputOptions:
     model = system.options_model()
     if job.options is None:
         return model.model_validate({})
@@ -200,6 +190,18 @@ def _options(job: Job, system: System) -> FilmOptions:
             f"{system.name} takes {model.__name__}; got {type(job.options).__name__}.", f"Build a {model.__name__}."
         )
     return job.options
+
+
+def _check_inputs(job: Job, system: System) -> None:
+    names = " ".join(system.takes[: system.fewest])
+    if system.reads == "clip":
+        if len(job.inputs) != 1 or not isinstance(job.inputs[0], Path):
+            raise InputError(f"{system.name} takes one file ({names}); got {len(job.inputs)}.", "Name one film.")
+    elif len(job.inputs) < system.fewest:
+        raise InputError(
+            f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",
+            "Name one more picture.",
+        )
 
 
 def _refuse_input_as_output(job: Job) -> None:
@@ -227,13 +229,13 @@ def _mark(source: Path | Image) -> InputMark:
 
 def _tell(plan: Plan, progress: Progress) -> None:
     """Say what is about to happen, and what may not be what was wanted."""
-    width, height = plan.timeline.size
-    pictures = [span.source for span in plan.timeline.spans]
-    if all(np.array_equal(one.first.pixels, one.last.pixels) for one in pictures):
-        progress.warn("All keyframes show the same picture; the film will stand still.")
+    film = plan.film
+    width, height = film.size
+    for doubt in film.doubts():
+        progress.warn(doubt)
     progress.say(
-        f"{plan.system.name}: {plan.frames} frames, {width}x{height}, {plan.frames / plan.options.fps} s at "
-        f"{plan.options.fps} fps, engine {plan.engine.name} on {plan.recipe.device}"
+        f"{plan.system.name}: {film.frame_count} frames, {width}x{height}, {film.frame_count / film.rate} s at "
+        f"{film.rate} fps, engine {plan.engine.name} on {plan.recipe.device}"
     )
 
 

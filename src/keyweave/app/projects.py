@@ -8,6 +8,7 @@ from keyweave.app.fields import read_options
 from keyweave.app.jobs import Job, plan_job
 from keyweave.systems.inbetween.options import InbetweenOptions
 from keyweave.timeline.chart import chart
+from keyweave.timeline.film import KeyframeFilm
 from keyweave.timeline.options import FilmOptions
 from keyweave.timeline.project import Project, pictures_of, read_project
 
@@ -57,5 +58,6 @@ def options_of(project: Project, over: dict[str, object]) -> InbetweenOptions:
 
 def chart_of(path: Path) -> Image:
     """Draw the timeline of a project file."""
-    plan = plan_job(job_of(path))
-    return chart(plan.timeline, plan.options.fps, title=path.name)
+    film = plan_job(job_of(path)).film
+    assert isinstance(film, KeyframeFilm)
+    return chart(film.timeline, film.rate, title=path.name)

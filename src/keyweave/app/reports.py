@@ -13,6 +13,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.media.clips import open_frames
 from keyweave.metrics.report import Report, report
 from keyweave.perceive.flow import estimate_flow
+from keyweave.timeline.film import KeyframeFilm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,21 +43,26 @@ class Reported:
 def report_on(path: Path, *, inputs: Sequence[Path] = (), progress: Progress = SILENT) -> Reported:
     """Measure a film that keyweave made; `inputs` says where its keyframes are now, if they moved."""
     found = find_recipe(path)
-    plan = plan_job(job_of(found, inputs))
-    film, rate = found.output, plan.options.fps
+    plan = plan_job(job_of(found, inputs)).film
+    if not isinstance(plan, KeyframeFilm):
+        raise InputError(
+            f"{found.output} was made by {found.recipe.system}, from no keyframes.",
+            "Measure it against another clip with keyweave compare.",
+        )
+    film, rate = found.output, plan.rate
     ends = zip(plan.timeline.ticks(rate), [*plan.timeline.spans, None], strict=True)
     last = plan.timeline.spans[-1].source.last
     keyframes = {tick: (span.source.first if span else last).pixels for tick, span in ends}
     if plan.timeline.loop:
         keyframes.pop(max(keyframes))  # it is the first frame again, and not shown twice
-    with open_frames(film, rate=rate) as source, progress.part("measuring", total=plan.frames) as part:
+    with open_frames(film, rate=rate) as source, progress.part("measuring", total=plan.frame_count) as part:
         held = round(source.duration * source.rate)
-        if held != plan.frames:
+        if held != plan.frame_count:
             raise InputError(
-                f"{film} holds {held} frames, and its recipe makes {plan.frames}: it was changed since.",
+                f"{film} holds {held} frames, and its recipe makes {plan.frame_count}: it was changed since.",
                 "Measure the film as keyweave made it.",
             )
-        estimate = partial(estimate_flow, preset="fast")
+        estimate = partial(estimate_flow, preset="fast", near=True)
         measured = report(_counted(source.frames(), part), keyframes, estimate=estimate, loop=plan.timeline.loop)
     return Reported(film, found.recipe, tuple(sorted(keyframes)), measured)
 

@@ -6,7 +6,8 @@ import importlib
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from keyweave.base.errors import InputError
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Image
     from keyweave.protocols import Inbetweener
-    from keyweave.timeline.options import FilmOptions
-    from keyweave.timeline.types import Timeline
+    from keyweave.timeline.film import Film
+    from keyweave.timeline.options import FilmOptions, OutputOptions
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Engine:
         name: what people type.
         says: one line about it.
         run: "module:function", imported when first needed.
-        takes: options of the system that it is handed by name.
+        takes: options that it is handed by name, where the system has them.
         reach: how far beyond its two pictures it can go, where an easing overshoots.
     """
 
@@ -37,9 +38,11 @@ class Engine:
     takes: tuple[str, ...] = ()
     reach: Fraction = Fraction(0)
 
-    def load(self, options: FilmOptions) -> Inbetweener:
+    def load(self, options: OutputOptions) -> Inbetweener:
         """Import the function, and bind the options that it takes."""
-        return partial(_load(self.run), **{name: getattr(options, name) for name in self.takes})
+        return partial(
+            _load(self.run), **{name: getattr(options, name) for name in self.takes if hasattr(options, name)}
+        )
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ class System:
         name: the word for it everywhere: command, folder, page, table.
         says: one line about it.
         options: "module:class" of its options model.
-        run: "module:function" from (images, options) to a Timeline.
-        takes: what its inputs are called, the last one repeatable.
+        run: "module:function"; from (images, options) to a Timeline, or from (path, options) to a Film.
+        takes: what its inputs are called, the last one repeatable where more are allowed than needed.
         fewest: how many inputs it needs.
         engines: those that can fill its gaps, the default first.
+        reads: pictures, or one clip.
     """
 
     name: str
@@ -63,14 +67,21 @@ class System:
     takes: tuple[str, ...]
     fewest: int
     engines: tuple[str, ...]
+    reads: Literal["pictures", "clip"] = "pictures"
 
-    def options_model(self) -> type[FilmOptions]:
+    def options_model(self) -> type[OutputOptions]:
         """Import the options model."""
         return _load(self.options)
 
-    def make_timeline(self, images: Sequence[Image], options: FilmOptions) -> Timeline:
-        """Run the pipeline of the system."""
-        return _load(self.run)(images, options)
+    def make_film(self, inputs: Sequence[Path | Image], options: OutputOptions) -> Film:
+        """Read the inputs as far as they are needed now, and run the pipeline of the system."""
+        from keyweave.media.pictures.images import read_image  # noqa: PLC0415 - the table must be quick to read
+        from keyweave.timeline.film import KeyframeFilm  # noqa: PLC0415
+
+        if self.reads == "clip":
+            return _load(self.run)(inputs[0], options)
+        images = [source if not isinstance(source, Path) else read_image(source) for source in inputs]
+        return KeyframeFilm(_load(self.run)(images, options), cast("FilmOptions", options).fps)
 
     def pick_engine(self, name: str | None) -> Engine:
         """Return the engine of that name, or the default."""
@@ -84,7 +95,7 @@ ENGINES: dict[str, Engine] = {
             "flow",
             "Pictures move along their optical flow, and dissolve where it cannot be trusted. No learning.",
             "keyweave.classical.flow:flow",
-            takes=("linear_light",),
+            takes=("linear_light", "near"),
             reach=Fraction(3, 10),
         ),
         Engine(
@@ -107,6 +118,16 @@ SYSTEMS: dict[str, System] = {
             takes=("FIRST", "LAST", "MORE"),
             fewest=2,
             engines=("flow", "crossfade"),
+        ),
+        System(
+            name="retime",
+            says="Slow a clip down, speed it up, or change its frame rate: a clip in, film out, its sound kept.",
+            options="keyweave.systems.retime.options:RetimeOptions",
+            run="keyweave.systems.retime.pipeline:retime",
+            takes=("CLIP",),
+            fewest=1,
+            engines=("flow", "crossfade"),
+            reads="clip",
         ),
     )
 }

@@ -54,6 +54,7 @@ def flow(
     progress: Progress = SILENT,
     linear_light: bool = False,
     preset: Preset = "medium",
+    near: bool = False,
 ) -> Iterator[Frame]:
     """Carry both pictures along their motion to each time t, and blend them there; chance plays no part.
 
@@ -68,6 +69,7 @@ def flow(
         progress: a step for each time.
         linear_light: blend light, as a camera does, and not levels.
         preset: how carefully motion is searched.
+        near: the pictures follow one another in a film, so that nothing goes far.
 
     Yields:
         A frame (H, W, C) for each time.
@@ -76,7 +78,7 @@ def flow(
     a, b = first.pixels, last.pixels
     blending = Blending(first.has_alpha, linear_light)
     ends = blending.ready(a), blending.ready(b)
-    pair = flow_between(a, b, preset)
+    pair = flow_between(a, b, preset, near=near)
     if pair.consistent < _UNRELATED:
         progress.warn(
             "The two pictures do not seem to show the same scene, so they dissolve into one another; "

@@ -28,7 +28,8 @@ def build(name: str) -> Parser:
     places = [*required, *(f"[{one} ...]" for one in more)]
     engines = "\n".join(f"  {engine:<12}{ENGINES[engine].says}" for engine in system.engines)
     parser = Parser(name, system.says, usage=f"{' '.join(places)} -o OUT [options]", epilog=f"engines:\n{engines}")
-    parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE", help="the keyframes, in order")
+    what = ("CLIP", "the film or animation") if system.reads == "clip" else ("PICTURE", "the keyframes, in order")
+    parser.add_argument("inputs", nargs="*", type=Path, metavar=what[0], help=what[1])
     add = parser.add_argument
     add("-o", "--output", type=Path, metavar="OUT", required=True, help="the film; its ending chooses the format")
     add("--engine", choices=system.engines, help=f"who draws the in-betweens (default: {system.engines[0]})")
@@ -52,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.app.jobs import Job, plan_job, run_job  # noqa: PLC0415
 
     model = SYSTEMS[args.command].options_model()
-    pictures, given = args.pictures, chosen(args, model)
+    inputs, given = args.inputs, chosen(args, model)
     if getattr(args, "key", None):
-        pictures, placed = _keys(args)
+        inputs, placed = _keys(args)
         given |= placed
     job = Job(
         system=args.command,
-        inputs=tuple(pictures),
+        inputs=tuple(inputs),
         options=read_options(model, given),
         engine=args.engine,
         seed=args.seed,
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _keys(args: argparse.Namespace) -> tuple[list[Path], dict[str, Any]]:
     """Read --key as pictures, their times, and an easing for each gap."""
-    given = ["PICTURE"] * bool(args.pictures) + [f"--{name}" for name in ("at", "easing") if hasattr(args, name)]
+    given = ["PICTURE"] * bool(args.inputs) + [f"--{name}" for name in ("at", "easing") if hasattr(args, name)]
     if given:
         raise InputError(f"--key takes the place of {given[0]}; both were given.", "Use one or the other.")
     found = [_KEY.fullmatch(text) for text in args.key]
@@ -123,17 +124,18 @@ def film_words(made: Result) -> str:
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
-    width, height = plan.timeline.size
+    film = plan.film
+    width, height = film.size
     row = {
         "event": "plan",
         "output": str(plan.job.output),
         "system": plan.system.name,
         "engine": plan.engine.name,
-        "frames": plan.frames,
+        "frames": film.frame_count,
         "width": width,
         "height": height,
-        "fps": str(plan.options.fps),
-        "duration": float(plan.frames / plan.options.fps),
+        "fps": str(film.rate),
+        "duration": float(film.frame_count / film.rate),
         "seed": plan.recipe.seed,
         "device": plan.recipe.device,
     }

@@ -13,14 +13,14 @@ from keyweave.media.limits import Limits
 from keyweave.media.pictures.animations import AnimationReader
 from keyweave.media.pictures.sequences import SequenceReader
 from keyweave.media.sniff import sniff
-from keyweave.media.sound.audio import read_audio
+from keyweave.media.sound.audio import read_audio, stream_audio
 from keyweave.media.types import Clip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from keyweave.media.source import FrameSource
-    from keyweave.media.types import Audio, Frame
+    from keyweave.media.types import Audio, Frame, Sound
 
 _START = Fraction(0)
 _SEQUENCE_RATE = Fraction(25)
@@ -82,6 +82,13 @@ def read_clip(
             span = f"from {float(start):.2f} s to {'the end' if stop is None else f'{float(stop):.2f} s'}"
             raise InputError(f"{path} has no frame {span}; it is {float(source.duration):.2f} s long.")
         return Clip(frames, source.rate, _sound_of(path, start, start + len(frames) / source.rate, limits))
+
+
+def open_sound(path: Path, *, limits: Limits | None = None) -> Sound | None:
+    """Return the sound of a film as a flow; None where there is none."""
+    if is_sequence(path) or sniff(path).family != "film":
+        return None
+    return stream_audio(path, limits=limits)
 
 
 def is_sequence(path: Path) -> bool:

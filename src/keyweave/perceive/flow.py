@@ -75,18 +75,19 @@ class FlowPair:
         return float(speed[speed >= np.quantile(speed, 0.98) / 2].mean())
 
 
-def estimate_flow(a: Frame, b: Frame, *, preset: Preset = "medium") -> Floats:
+def estimate_flow(a: Frame, b: Frame, *, preset: Preset = "medium", near: bool = False) -> Floats:
     """Return the flow (H, W, 2) in pixels (dx, dy) from a to b; satisfies `protocols.FlowEstimator`."""
-    return flow_between(a, b, preset).forward
+    return flow_between(a, b, preset, near=near).forward
 
 
-def flow_between(a: Frame, b: Frame, preset: Preset = "medium") -> FlowPair:
+def flow_between(a: Frame, b: Frame, preset: Preset = "medium", *, near: bool = False) -> FlowPair:
     """Search for the flow both ways.
 
     Args:
         a: a picture (H, W, 3 or 4).
         b: another of the same size.
         preset: how large the pictures are when they are searched, and how carefully.
+        near: they follow one another in a film, so that nothing goes far; this is several times faster.
     """
     if a.shape != b.shape:
         raise ValueError(f"flow is between pictures of one size; got {a.shape} and {b.shape}")
@@ -94,7 +95,7 @@ def flow_between(a: Frame, b: Frame, preset: Preset = "medium") -> FlowPair:
     effort = _EFFORTS[preset]
     a, b = (_continued(_within(opaque(image), effort.pixels)) for image in (a, b))
     grey = [_grey(image) for image in (a, b)]
-    guessed = _guess(a, b)
+    guessed = [np.zeros((*grey[0].shape, 2), np.float32)] * 2 if near else _guess(a, b)
     search = _searcher(effort)
     flows = []
     for way in (0, 1):

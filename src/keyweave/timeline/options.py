@@ -45,10 +45,22 @@ Easings = Annotated[
 Fit = Literal["crop", "pad", "stretch"]
 
 
-class FilmOptions(BaseModel):
-    """Options that every film has."""
+class OutputOptions(BaseModel):
+    """Options that everything written as a film has."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    crf: int | None = Field(
+        None,
+        ge=0,
+        le=63,
+        description="quality of lossy formats: lower is better and larger; without it, near-transparent",
+        json_schema_extra={"metavar": "N"},
+    )
+
+
+class FilmOptions(OutputOptions):
+    """Options of films made of keyframes."""
 
     fps: Rate = Field(
         Fraction(24),
@@ -61,10 +73,3 @@ class FilmOptions(BaseModel):
         json_schema_extra={"metavar": "WxH"},
     )
     fit: Fit = Field("crop", description="how a picture of another shape fills the size")
-    crf: int | None = Field(
-        None,
-        ge=0,
-        le=63,
-        description="quality of lossy formats: lower is better and larger; without it, near-transparent",
-        json_schema_extra={"metavar": "N"},
-    )

@@ -1,0 +1,1 @@
+"""Floor 6: a clip in, the same clip at another speed or rate out."""
