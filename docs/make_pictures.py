@@ -111,7 +111,8 @@ def main() -> None:
     if not options.folders:
         pages()
     for folder in options.folders:
-        first, *_, last = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))
+        pictures = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))
+        first, *_, last = sorted(pictures, key=lambda path: path.stem.startswith("end"))
         sheet = sheet_of(keyweave.read_image(first).pixels, keyweave.read_image(last).pixels, folder.name)
         options.output.mkdir(parents=True, exist_ok=True)
         write_image(options.output / f"{folder.name}.png", sheet, overwrite=True)

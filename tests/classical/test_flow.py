@@ -12,8 +12,9 @@ from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import _Meeting, flow
 from keyweave.classical.mending import mend, supported, without_specks
 from keyweave.media.types import Frame, Image
-from keyweave.perceive.flow import FlowPair
+from keyweave.perceive.flow import FlowPair, flow_between
 from keyweave.protocols import Inbetweener
+from keyweave.toyworld.landscape import landscape
 
 HEIGHT, WIDTH = 120, 200
 HALF = F(1, 2)
@@ -272,3 +273,14 @@ def test_a_few_stray_motions_are_taken_away_and_edges_stay():
     strayed = motion.copy()
     strayed[10:12, 10:12], strayed[20, 45] = 50, -50
     np.testing.assert_array_equal(without_specks(strayed), motion)
+
+
+def test_where_the_light_changes_nothing_stands_out_like_a_patch():
+    """Noon becomes dusk while a boat passes: what only one picture shows is not taken from it alone."""
+
+    def share(before: str, after: str) -> np.ndarray:
+        a, b = (landscape(light, 160, 90, boat=(at, 0.4)).pixels for light, at in ((before, 0.4), (after, 0.55)))
+        return _Meeting.of(a, b, flow_between(a, b)).at(0.25)[1]
+
+    np.testing.assert_allclose(share("noon", "dusk"), 0.25, atol=0.02)
+    assert np.abs(share("noon", "noon") - 0.25).max() > 0.2

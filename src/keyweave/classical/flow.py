@@ -40,6 +40,8 @@ _LANDED = 0.4  # what lands on a point, in points, for its motion to be known
 _GRAIN = 300  # what is finer than the longer side by this neither covers nor uncovers
 _THIN, _DENSE = 0.2, 0.7  # what lands around a point, in points, for it not to count as covered, and to
 _MATCHED = 200  # the fitness of a point is that of its surroundings, finer than the longer side by this
+_WELL_SEEN = 0.6  # of the points, the better part that tells whether two pictures show one light
+_OTHER_LIGHT, _SAME_LIGHT = 0.35, 0.65  # what these fit at most, and at least, for it to be another, or the same
 _LEAST = 0.15  # what a picture counts where it fits the other worst: where both do, they dissolve
 _FAR = 1e-3  # what a picture still counts at the other's time, and beyond: it is seen where the other is not
 _UNCOVERED = 1e-6  # what it counts where nothing lands: it is seen, spread out, where neither is
@@ -111,10 +113,13 @@ class _Meeting:
             point: 1 where the other picture shows the same at the end of the flow, towards 0 where it does not.
         strength: (2, 1, h, w) who is in front where several points land: the exponential of the metric of softmax
             splatting, which is the same at every time.
+        belief: from 0 to 1, how far what one picture alone shows may be taken from it alone. Where the light of the
+            whole scene has changed, it would stand out like a patch.
     """
 
     carried: Floats
     strength: Floats
+    belief: float
 
     @classmethod
     def of(cls, a: Frame, b: Frame, pair: FlowPair) -> _Meeting:
@@ -137,7 +142,9 @@ class _Meeting:
             metric = _SHARPNESS * np.log(fitness) + _IN_FRONT * hides
             fields.append(np.dstack([mended, matched, np.exp(metric + _MIDDLE)]))
         carried, strength = np.split(np.stack(fields).transpose(0, 3, 1, 2).astype(np.float32), [3], axis=1)
-        return cls(np.ascontiguousarray(carried), np.ascontiguousarray(strength))
+        fits = float(np.quantile(carried[:, 2], _WELL_SEEN))
+        belief = min(1.0, max(0.0, (fits - _OTHER_LIGHT) / (_SAME_LIGHT - _OTHER_LIGHT)))
+        return cls(np.ascontiguousarray(carried), np.ascontiguousarray(strength), belief)
 
     def at(self, time: float) -> tuple[Floats, Floats]:
         """Return for time t the flows (2, h, w, 2) to both pictures, and the share (h, w) of the second."""
@@ -157,4 +164,6 @@ class _Meeting:
             around = cv2.GaussianBlur(np.minimum(1, count[0]), (0, 0), max(count.shape) / _GRAIN)
             covered = np.clip((around - _THIN) / (_DENSE - _THIN), 0, 1)
             seen.append(max(near, _FAR) * (covered * (_LEAST + (1 - _LEAST) * whole[..., 2]) + _UNCOVERED))
-        return np.stack(to_ends), np.asarray(seen[1] / (seen[0] + seen[1]), np.float32)
+        plain = min(max(time, 0.0), 1.0)
+        share = plain + self.belief * (seen[1] / (seen[0] + seen[1]) - plain)
+        return np.stack(to_ends), np.asarray(share, np.float32)
