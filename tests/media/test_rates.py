@@ -55,10 +55,11 @@ def test_rounded_delays_give_each_frame_once(rate, rounding, count, unit):
     delays = [after - before for before, after in pairwise(ends)]
     found = rate_for(delays, unit)
     if len(set(delays)) == 1:  # too few to tell
-        assert found == (1 / delays[0], 0)
+        assert found == (1 / delays[0], 0, 0)
         return
     for k, (start, stop) in enumerate(pairwise(ends)):
         assert start <= k / found.rate + found.lateness < stop
+        assert abs(start - k / found.rate) <= found.slack < unit
     assert count / found.rate + found.lateness >= ends[-1]
     if count > 300:
         assert found.rate == rate

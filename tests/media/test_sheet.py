@@ -30,6 +30,7 @@ class Film:
         self.height, self.width = frames[0].shape[:2] if frames else (1, 1)
         self.has_alpha = bool(frames) and frames[0].shape[2] == 4
         self.rate = Fraction(rate)
+        self.slack = Fraction(0)
         self.duration = stated or len(frames) / self.rate
         self.asked: list[Fraction] = []
         self.decoded = 0

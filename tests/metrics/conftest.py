@@ -47,6 +47,7 @@ class Held:
     def __init__(self, frames: Sequence[Frame] | np.ndarray, rate: int = 24) -> None:
         self.shots = list(frames)
         self.rate = Fraction(rate)
+        self.slack = Fraction(0)
         self.height, self.width = self.shots[0].shape[:2] if self.shots else (HEIGHT, WIDTH)
         self.has_alpha = False
 

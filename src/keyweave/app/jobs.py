@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keyweave.app.inputs import checksum_of, is_written_to
 from keyweave.app.systems import SYSTEMS, Engine, System, find
 from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, refuse_existing, write_text
+from keyweave.base.files import refuse_existing, write_text
 from keyweave.base.progress import SILENT, Progress
-from keyweave.base.recipe import InputMark, Recipe, sha256_of_file
+from keyweave.base.recipe import InputMark, Recipe
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
@@ -125,7 +126,7 @@ def plan_job(job: Job) -> Plan:
     recipe = Recipe(
         system=system.name,
         engine=engine.name,
-        inputs=_marks(job),
+        inputs=_marks(job, system),
         options=options.model_dump(mode="json"),
         seed=draw_seed() if job.seed is None else job.seed,
         version=VERSION,
@@ -196,7 +197,10 @@ def _check_inputs(job: Job, system: System) -> None:
     names = " ".join(system.takes[: system.fewest])
     if system.reads == "clip":
         if len(job.inputs) != 1 or not isinstance(job.inputs[0], Path):
-            raise InputError(f"{system.name} takes one file ({names}); got {len(job.inputs)}.", "Name one film.")
+            raise InputError(
+                f"{system.name} takes one film, animation or folder of pictures ({names}); got {len(job.inputs)}.",
+                "Name one.",
+            )
     elif len(job.inputs) < system.fewest:
         raise InputError(
             f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",
@@ -207,24 +211,24 @@ def _check_inputs(job: Job, system: System) -> None:
 def _refuse_input_as_output(job: Job) -> None:
     assert job.output is not None
     for source in job.inputs:
-        if isinstance(source, Path) and source.resolve() == job.output.resolve():
+        if isinstance(source, Path) and is_written_to(source, job.output):
             raise InputError(f"{source} is both an input and the output.", "Choose another name with -o.")
 
 
-def _marks(job: Job) -> tuple[InputMark, ...]:
-    marks = [_mark(source) for source in job.inputs]
+def _marks(job: Job, system: System) -> tuple[InputMark, ...]:
+    marks = [_mark(source, system) for source in job.inputs]
     if job.known_as:
         marks = [InputMark(name, mark.sha256) for name, mark in zip(job.known_as, marks, strict=True)]
     return tuple(marks)
 
 
-def _mark(source: Path | Image) -> InputMark:
+def _mark(source: Path | Image, system: System) -> InputMark:
     if isinstance(source, Image):
         shape = json.dumps(source.pixels.shape).encode()
         return InputMark(
             "(in memory)", hashlib.sha256(shape + np.ascontiguousarray(source.pixels).tobytes()).hexdigest()
         )
-    return InputMark(source.name, sha256_of_file(existing_file(source)))
+    return InputMark(source.name, checksum_of(source, sequences=system.reads == "clip"))
 
 
 def _tell(plan: Plan, progress: Progress) -> None:

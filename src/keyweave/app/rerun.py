@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from keyweave.app.inputs import checksum_if_there
 from keyweave.app.jobs import Job, Result, run_job, sidecar_of
 from keyweave.app.systems import SYSTEMS, find
 from keyweave.base.errors import InputError
@@ -163,6 +164,7 @@ def _pattern_in(folder: Path) -> str:
 def _inputs(found: Found, given: Sequence[Path]) -> tuple[Path, ...]:
     """Find every input of the recipe and make sure that it is the very same."""
     marks = found.recipe.inputs
+    sequences = SYSTEMS[found.recipe.system].reads == "clip"
     if given and len(given) != len(marks):
         names = ", ".join(mark.name for mark in marks)
         raise InputError(
@@ -171,8 +173,9 @@ def _inputs(found: Found, given: Sequence[Path]) -> tuple[Path, ...]:
     located: list[Path] = []
     for number, mark in enumerate(marks):
         places = [given[number]] if given else _places(found, number)
-        there = [place for place in places if place.is_file()]
-        same = next((place for place in there if sha256_of_file(place) == mark.sha256), None)
+        sums = {place: checksum_if_there(place, sequences=sequences) for place in places}
+        there = [place for place, sum_ in sums.items() if sum_ is not None]
+        same = next((place for place in there if sums[place] == mark.sha256), None)
         if same is None and there:
             raise InputError(
                 f"{there[0]} is not the file that was used then: its checksum differs.",

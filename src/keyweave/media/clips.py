@@ -84,11 +84,11 @@ def read_clip(
         return Clip(frames, source.rate, _sound_of(path, start, start + len(frames) / source.rate, limits))
 
 
-def open_sound(path: Path, *, limits: Limits | None = None) -> Sound | None:
-    """Return the sound of a film as a flow; None where there is none."""
+def open_sound(path: Path, stop: Fraction | None = None, *, limits: Limits | None = None) -> Sound | None:
+    """Return the sound of a film as a flow, up to `stop` even if it ends before; None where there is none."""
     if is_sequence(path) or sniff(path).family != "film":
         return None
-    return stream_audio(path, limits=limits)
+    return stream_audio(path, stop=stop, limits=limits)
 
 
 def is_sequence(path: Path) -> bool:

@@ -24,10 +24,12 @@ class Rate(NamedTuple):
     Args:
         rate: frames per second.
         lateness: seconds by which rounding made frames begin after their place on the grid of this rate.
+        slack: seconds by which it moved them, be it before or after.
     """
 
     rate: Fraction
     lateness: Fraction = Fraction(0)
+    slack: Fraction = Fraction(0)
 
 
 def rate_for(delays: Sequence[Fraction], unit: Fraction) -> Rate:
@@ -59,8 +61,9 @@ def rate_for(delays: Sequence[Fraction], unit: Fraction) -> Rate:
 
 def _rounded(delays: Sequence[Fraction], unit: Fraction) -> Rate | None:
     for rate in _COMMON:
-        if all(abs(late) < unit for late in _lateness(delays, rate)):
-            return Rate(rate, max(_lateness(delays, rate)))
+        slack = max(map(abs, _lateness(delays, rate)))
+        if slack < unit:
+            return Rate(rate, max(_lateness(delays, rate)), slack)
     return None
 
 

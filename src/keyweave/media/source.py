@@ -43,6 +43,11 @@ class FrameSource(Protocol):
         ...
 
     @property
+    def slack(self) -> Fraction:
+        """Seconds by which frames may begin too early or too late, since the file's clock is coarse."""
+        ...
+
+    @property
     def duration(self) -> Fraction:
         """Seconds, as the file states; the true end is known once it is read."""
         ...

@@ -65,14 +65,14 @@ def _render_span(
             frame = last.pixels if come == 1 else first.pixels
             progress.step()
         elif come != shown_at:
-            frame = _checked(next(drawn, None), first.pixels.shape)
+            frame = checked(next(drawn, None), first.pixels.shape)
         shown_at = come
         yield frame
     if next(drawn, None) is not None:
         raise ValueError("the engine drew more frames than it was asked for")
 
 
-def _checked(frame: Frame | None, shape: tuple[int, ...]) -> Frame:
+def checked(frame: Frame | None, shape: tuple[int, ...]) -> Frame:
     """Hold an engine to its promise; a breach is a bug of the engine, not the user's."""
     if frame is None:
         raise ValueError("the engine drew fewer frames than it was asked for")

@@ -99,6 +99,11 @@ class VideoReader:
         return not self._pace.constant
 
     @property
+    def slack(self) -> Fraction:
+        """A millisecond, or a tick of the container's clock where that is coarser."""
+        return max(self._facts.tick, MILLISECOND)
+
+    @property
     def duration(self) -> Fraction:
         """When the last frame ends, as its packet says; for a cut-off film, as the header promised."""
         return self._duration
@@ -120,7 +125,7 @@ class VideoReader:
         rate = self.rate if rate is None else rate
         if rate <= 0:
             raise InputError(f"A frame rate must be above 0; got {rate}.")
-        tolerance = min(max(self._facts.tick, MILLISECOND), 1 / (4 * rate))
+        tolerance = min(self.slack, 1 / (4 * rate))
         # Before the first frame the first one is held, so it is needed even where the span ends before it.
         reach = None if stop is None else max(stop, self._first_at + self._facts.tick)
         return at_constant_rate(self.shown(start, reach), rate, start, stop, tolerance)

@@ -66,6 +66,11 @@ class AnimationReader:
         return self._rate.rate
 
     @property
+    def slack(self) -> Fraction:
+        """By how much rounding moved frames off the grid of the rate."""
+        return self._rate.slack
+
+    @property
     def duration(self) -> Fraction:
         """Seconds of one play."""
         return self._duration

@@ -59,6 +59,11 @@ class SequenceReader:
         self._has_alpha = any(header.has_alpha for header in headers)
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """The pictures, in order."""
+        return tuple(self._paths)
+
+    @property
     def width(self) -> int:
         """Columns of every picture."""
         return self._width
@@ -77,6 +82,11 @@ class SequenceReader:
     def rate(self) -> Fraction:
         """Pictures per second."""
         return self._rate
+
+    @property
+    def slack(self) -> Fraction:
+        """Nothing: their times are not stored, but counted."""
+        return Fraction(0)
 
     @property
     def duration(self) -> Fraction:

@@ -75,6 +75,8 @@ class RetimeOptions(OutputOptions):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
+        if self.duration == 0:
+            raise ValueError("--duration must be more than 0 s")
         if self.duration is not None and self.speed != 1:
             raise ValueError("--speed and --duration both set the length; give only one of them")
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,21 +13,26 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.media.clips import open_frames, open_sound
 from keyweave.media.sound.stretch import stretched
+from keyweave.media.sound.track import sample_at
 from keyweave.media.types import Image
 from keyweave.perceive.cuts import CutFinder
+from keyweave.timeline.renderer import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from keyweave.media.source import Shown
+    from keyweave.media.source import FrameSource, Shown
     from keyweave.media.types import Frame, Sound
     from keyweave.protocols import Inbetweener
     from keyweave.systems.retime.options import RetimeOptions
 
 MOST_FRAMES = 10_000_000
-# A picture that stands longer than this was meant to stand: a slide, a title. Nothing is moved across it.
-_STANDS = Fraction(3, 10)
+# A picture that stands longer than this, in seconds and in frames, was meant to: a slide, a title. Nothing is moved
+# across it.
+_STANDS, _STANDS_FRAMES = Fraction(3, 10), 3
+# What is due so near to a frame of the clip, as a share of the way to its neighbour, may be taken for that frame.
+_NEAREST = Fraction(1, 8)
 
 
 def retime(path: Path, options: RetimeOptions) -> RetimedFilm:
@@ -36,9 +40,8 @@ def retime(path: Path, options: RetimeOptions) -> RetimedFilm:
     with open_frames(path) as source:
         rate = options.fps or source.rate
         long = source.duration
-        film = RetimedFilm(path, options, rate, (source.width, source.height), long, long / options.speed)
-    if options.duration is not None:
-        film = RetimedFilm(path, options, rate, film.size, long, options.duration)
+        length = options.duration or long / options.speed
+        film = RetimedFilm(path, options, rate, (source.width, source.height), long, length)
     if film.frame_count > MOST_FRAMES:
         raise InputError(f"A film has at most {MOST_FRAMES:,} frames; {film.frame_count:,} were asked for.")
     return film
@@ -85,11 +88,13 @@ class RetimedFilm:
 
     def sound(self) -> Sound | None:
         """Return the sound in the new time, its pitch kept."""
-        sound = None if self.options.sound == "drop" else open_sound(self.path)
-        if sound is None or (self.length == self.source_length and self.options.easing is None):
-            return sound
-        samples = round(self.frame_count / self.rate * sound.rate)
-        return stretched(sound, self._heard_at, samples)
+        if self.options.sound == "drop":
+            return None
+        end = self.frame_count / self.rate
+        if self.length == self.source_length and self.options.easing is None:
+            return open_sound(self.path, end)
+        sound = open_sound(self.path)
+        return sound and stretched(sound, self._heard_at, sample_at(end, sound.rate))
 
     def _heard_at(self, seconds: float) -> float:
         if self.options.easing is None:
@@ -101,47 +106,54 @@ class RetimedFilm:
     ) -> Iterator[Frame]:
         """Draw the frames (H, W, C); of the clip, two are held at a time."""
         del reach  # time never runs beyond the clip
-        due = [self.source_time(tick / self.rate) for tick in range(self.frame_count)]
-        with open_frames(self.path) as source, progress.part("drawing", total=len(due)) as part:
-            for frame in _walk(source.shown(), due, engine, seed):
+        due = (self.source_time(tick / self.rate) for tick in range(self.frame_count))
+        with open_frames(self.path) as source, progress.part("drawing", total=self.frame_count) as part:
+            for frame in _walk(source, due, engine, seed):
                 yield frame
                 part.step()
 
 
-def _walk(shown: Iterable[Shown], due: Sequence[Fraction], engine: Inbetweener, seed: int) -> Iterator[Frame]:
+def _walk(source: FrameSource, due: Iterator[Fraction], engine: Inbetweener, seed: int) -> Iterator[Frame]:
     """Yield what is due at rising times: a frame of the clip where one begins, and what lies between elsewhere."""
     cuts = CutFinder()
+    stands = max(_STANDS, _STANDS_FRAMES / source.rate)
     before: Shown | None = None
-    done = 0
-    for number, item in enumerate(shown):
+    following = next(due, None)
+    for number, item in enumerate(source.shown()):
+        gap = Fraction(0) if before is None else item.start - before.start
+        slack = min(source.slack, gap * _NEAREST)
+        times = []
+        while following is not None and following < item.start - slack:
+            times.append(following)
+            following = next(due, None)
         is_cut = cuts.is_cut(item.frame)
-        first = done
-        while done < len(due) and due[done] < item.start:
-            done += 1
-        times = due[first:done]
         if before is None:
             yield from (item.frame for _ in times)  # the clip begins late
+        elif is_cut or gap > stands:
+            yield from (before.frame for _ in times)
         elif times:
-            yield from _between(before, item, times, engine, derive(seed, "pair", number), is_cut=is_cut)
+            shares = [(at - before.start) / gap if at > before.start + slack else Fraction(0) for at in times]
+            yield from _between(before.frame, item.frame, shares, engine, derive(seed, "pair", number))
         before = item
-        if done == len(due):
+        if following is None:
             return
     if before is None:
         raise MediaError("The clip holds no frame that can be shown.")
-    for _ in due[done:]:
+    while following is not None:
         yield before.frame
+        following = next(due, None)
 
 
 def _between(
-    before: Shown, after: Shown, times: Sequence[Fraction], engine: Inbetweener, seed: int, *, is_cut: bool
+    before: Frame, after: Frame, shares: Sequence[Fraction], engine: Inbetweener, seed: int
 ) -> Iterator[Frame]:
-    """Yield the way from one frame of the clip to the next; where there is none, the earlier one stands."""
-    gap = after.start - before.start
-    shares = [max(Fraction(0), at - before.start) / gap for at in times]
-    if is_cut or gap > _STANDS or np.array_equal(before.frame, after.frame):
-        shares = [Fraction(0)] * len(shares)
+    """Yield the way from one frame of the clip to the next; two that are equal need no drawing."""
     moving = [share for share in shares if share]
-    drawn = iter(engine(Image(before.frame), Image(after.frame), moving, seed=seed, progress=SILENT) if moving else ())
-    standing = (before.frame for _ in range(len(shares) - len(moving)))
-    # Shares rise, so those that are 0 come first.
-    yield from chain(standing, drawn)
+    if not moving or np.array_equal(before, after):
+        yield from (before for _ in shares)
+        return
+    drawn = iter(engine(Image(before), Image(after), moving, seed=seed, progress=SILENT))
+    for share in shares:
+        yield checked(next(drawn, None), before.shape) if share else before
+    if next(drawn, None) is not None:
+        raise ValueError("the engine drew more frames than it was asked for")
