@@ -37,6 +37,24 @@ print(made.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
+RETIME = """
+import resource, sys
+from pathlib import Path
+import keyweave
+made = keyweave.retime(sys.argv[1], sys.argv[2], fps=48, engine=sys.argv[3])
+print(made.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def retime_and_measure(folder: Path, engine: str, seconds: int) -> tuple[int, float]:
+    """Make a film of 1080p at 24 frames per second, retime it to 48, and return its frames and the peak megabytes."""
+    source, made = folder / f"{seconds}.mp4", folder / f"{engine}-{seconds}.mp4"
+    subprocess.run([sys.executable, "-c", MAKE, str(source), "1920", "1080", "24", str(seconds)], check=True)
+    run = subprocess.run([sys.executable, "-c", RETIME, source, made, engine], check=True, stdout=-1, text=True)
+    frames, peak = run.stdout.split()
+    return int(frames), float(peak)
+
+
 def copy_and_measure(folder: Path, *shape: int) -> tuple[int, float]:
     """Make a film of (width, height, rate, seconds), copy it, and return its frames and the copy's peak megabytes."""
     source, copy = folder / f"{shape[-1]}.mp4", folder / f"{shape[-1]}-copy.mp4"
@@ -57,3 +75,13 @@ def test_three_minutes_of_720p_stay_under_400_megabytes(tmp_path: Path):
     frames, peak = copy_and_measure(tmp_path, 1280, 720, 30, 180)
     assert frames == 5400
     assert peak < 400, f"{peak:.0f} MB"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("engine", "short", "long"), [("crossfade", 2, 10), ("flow", 1, 3)])
+def test_retiming_1080p_stays_under_800_megabytes_and_does_not_grow(tmp_path: Path, engine: str, short: int, long: int):
+    """Seconds stand for minutes: three minutes by flow would take hours, and need no more memory."""
+    (few, first), (many, last) = (retime_and_measure(tmp_path, engine, seconds) for seconds in (short, long))
+    assert (few, many) == (48 * short, 48 * long)
+    assert last < 800, f"{last:.0f} MB"
+    assert last < first + 25
