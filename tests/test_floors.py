@@ -21,6 +21,7 @@ FLOORS = {
     "training": 5,
     "metrics": 5,
     "classical": 6,
+    "recipes": 6,
     "systems/inbetween": 6,
     "systems/morph": 6,
     "systems/zoom": 6,

@@ -13,7 +13,7 @@ from keyweave.training.loop import train
 from keyweave.training.plan import Plan
 
 SLOPE, HEIGHT = 3.0, -1.0
-PLAN = Plan(steps=60, batch=8, learning_rate=0.1, warm_up=5, keep_every=7, seed=3)
+PLAN = Plan(steps=60, batch=8, learning_rate=0.02, warm_up=5, keep_every=7, seed=3)
 
 
 class Line:
@@ -21,7 +21,7 @@ class Line:
 
     def __init__(self, steps_before_kill: int = -1) -> None:
         torch.manual_seed(0)
-        self.model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+        self.model = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1))
         self.validated: list[int] = []
         self.left = steps_before_kill
 

@@ -17,7 +17,7 @@ from keyweave.base.progress import Event, Progress
 from keyweave.training import checkpoint
 from keyweave.training.journal import read
 from keyweave.training.loop import estimate, train, within
-from keyweave.training.plan import Plan
+from keyweave.training.plan import Follower, Plan
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_task import PLAN, Line, weights
@@ -60,21 +60,23 @@ def test_it_learns(tmp_path: Path):
     assert (tmp_path / "loss.png").is_file()
 
 
-def test_stopped_and_taken_up_again_it_ends_the_same(tmp_path: Path):
-    whole = trained(tmp_path / "whole")
+@pytest.mark.parametrize("follower", ["adamw", "muon"])
+def test_stopped_and_taken_up_again_it_ends_the_same(tmp_path: Path, follower: Follower):
+    plan = replace(PLAN, follower=follower)
+    whole = trained(tmp_path / "whole", plan)
 
     def stop_at_20(event: Event) -> None:
         if event.kind == "step" and event.done == 20:
             raise Cancelled("Stopped.")
 
     with pytest.raises(Cancelled):
-        train(Line(), PLAN, tmp_path / "part", progress=Progress("x", stop_at_20))
+        train(Line(), plan, tmp_path / "part", progress=Progress("x", stop_at_20))
     assert checkpoint.load(tmp_path / "part" / "last")[1]["step"] == 20
-    assert torch.equal(trained(tmp_path / "part"), whole)
+    assert torch.equal(trained(tmp_path / "part", plan), whole)
     plain = [{**row, "seconds": 0} for row in read(tmp_path / "part" / "journal.jsonl")]
     assert plain == [{**row, "seconds": 0} for row in read(tmp_path / "whole" / "journal.jsonl")]
     # Called once more there is nothing to do, and the weights are those of the end.
-    assert torch.equal(trained(tmp_path / "part"), whole)
+    assert torch.equal(trained(tmp_path / "part", plan), whole)
 
 
 def test_killed_it_ends_the_same(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Schedules against their closed forms, and samples that are shared without a gap."""
 
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -44,3 +45,26 @@ def test_doors():
 def test_plans_are_written_and_read():
     plan = Plan(steps=3, batch=4, learning_rate=1e-3, betas=(0.5, 0.6), precision="bf16")
     assert Plan.from_dict(plan.as_dict()) == plan
+
+
+def test_a_rate_that_stays_falls_at_the_end():
+    plan = Plan(steps=1100, batch=1, learning_rate=2.0, warm_up=99, fall=0.2, end=0.1)
+    assert all(plan.rate(step) == 2 for step in range(99, 899))
+    assert plan.rate(999) == pytest.approx((2 + 0.2) / 2, rel=0.01)
+    assert plan.rate(1099) == pytest.approx(0.2)
+
+
+def test_a_training_goes_on_under_a_longer_plan_until_its_rate_falls():
+    plan = Plan(steps=1000, batch=2, learning_rate=1, fall=0.2)
+    longer = replace(plan, steps=2000, keep_every=10, validate_every=7)
+    assert longer.goes_on(plan, 800)
+    assert not longer.goes_on(plan, 900)
+    assert not replace(plan, batch=4).goes_on(plan, 10)
+    assert not replace(plan, fall=1.0, steps=2000).goes_on(replace(plan, fall=1.0), 200)
+    assert plan.goes_on(plan, 1000)
+
+
+@pytest.mark.parametrize("fall", [0.0, -1.0, 1.5])
+def test_a_rate_falls_over_a_share(fall: float):
+    with pytest.raises(InputError, match="share of 0 to 1"):
+        Plan(steps=10, batch=1, learning_rate=1, fall=fall)

@@ -26,8 +26,9 @@ def build(name: str) -> Parser:
     add("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture or the folder")
     add("--split", choices=("train", "validation", "test"), default="test", help="which clips (default: test)")
     add("--count", type=int, default=16, metavar="N", help="how many (default: 16)")
+    add("--cast", metavar="CAST", default="actors", help="actors, creature, dancer or face (default: actors)")
     add("--kind", metavar="KIND", help="only this kind of actor, such as fish")
-    add("--frames", type=int, default=14, metavar="N", help="frames of each clip (default: 14)")
+    add("--frames", type=int, metavar="N", help="frames of each clip (default: 14; dancer and face: as their sound)")
     add("--size", default="64x64", metavar="WxH", help="width x height (default: 64x64)")
     add("--seed", type=seed, default=0, metavar="N", help="another world (default: 0)")
     add("--overwrite", action="store_true", help="replace the output if it exists")
@@ -41,13 +42,15 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.media.pictures.images import write_image  # noqa: PLC0415
     from keyweave.timeline.times import parse_size  # noqa: PLC0415
-    from keyweave.toyworld.export import export, sheet, shots  # noqa: PLC0415
+    from keyweave.toyworld.export import CASTS, export, sheet, shots  # noqa: PLC0415
     from keyweave.toyworld.scenes import KINDS  # noqa: PLC0415
 
     most = 64 if args.verb == "show" else 100_000
     for flag, value, top in (("--count", args.count, most), ("--frames", args.frames, 1000)):
-        if not 1 <= value <= top:
+        if value is not None and not 1 <= value <= top:
             raise InputError(f"{flag} is {value}; it should be from 1 to {top:,}.")
+    if args.cast not in CASTS:
+        raise InputError(f"--cast: {args.cast!r} is not known.", f"Choose from: {', '.join(CASTS)}.")
     if args.kind is not None and args.kind not in KINDS:
         raise InputError(f"--kind: {args.kind!r} is no actor of the toy world.", f"Choose from: {', '.join(KINDS)}.")
     try:
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     drawn = shots(
         args.split,
         args.count,
+        cast=args.cast,
         seed=args.seed,
         kind=args.kind,
         size=size,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -14,10 +13,16 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.base.version import VERSION
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
+from keyweave.media.sound.audio import write_audio
 from keyweave.media.types import Image
 from keyweave.media.writers import write_clip
-from keyweave.toyworld.scenes import Scene, scene_of
-from keyweave.toyworld.shots import Shot, shoot
+from keyweave.toyworld.creature import posing, shoot_creature
+from keyweave.toyworld.dancer import invented_dance, shoot_dance
+from keyweave.toyworld.face import shoot_talk
+from keyweave.toyworld.puppets import PuppetTruth, check_size
+from keyweave.toyworld.scenes import invented, seed_of
+from keyweave.toyworld.shots import Shot, Subject, shoot
+from keyweave.toyworld.speech import invented_talk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +31,9 @@ if TYPE_CHECKING:
     from keyweave.toyworld.actors import Kind
     from keyweave.toyworld.scenes import Split
 
-RATE = Fraction(7)  # frames per second, what the image-to-video models of this family are told
+Cast = Literal["actors", "creature", "dancer", "face"]
+CASTS: tuple[Cast, ...] = get_args(Cast)
+_FRAMES = 14  # of clips that are as long as one likes
 _ON_SHEET = 6  # frames of each clip
 
 
@@ -34,43 +41,58 @@ def shots(
     split: Split,
     count: int,
     *,
+    cast: Cast = "actors",
     seed: int = 0,
     kind: Kind | None = None,
     size: tuple[int, int],
-    frames: int,
+    frames: int | None = None,
     truth: bool,
-) -> Iterator[Shot]:
+) -> Iterator[Shot[Subject]]:
     """Draw the first clips of a split, one after another.
 
     Args:
         split: train, validation or test.
         count: how many.
+        cast: who is in them: actors, a creature in poses, a dancer with a song, a face that talks.
         seed: another world.
         kind: only this kind of actor first in each clip.
         size: width and height.
-        frames: of each clip.
+        frames: of each clip, 14 unless given; a dance is as long as its song, and a talk as its words.
         truth: whether to keep what is known of every pixel.
     """
     width, height = size
-    if min(size) < 16 or max(size) > 2048:
-        raise InputError(f"Clips of the toy world are 16 to 2048 pixels wide and high; got {width}x{height}.")
+    check_size(width, height)
+    if kind is not None and cast != "actors":
+        raise InputError(f"A {cast} is no kind of actor; got {kind!r}.", "Leave the kind out, or choose the actors.")
+    if frames is not None and cast in ("dancer", "face"):
+        raise InputError(f"A {cast}'s clips are as long as their sound; got {frames} frames.", "Leave the frames out.")
+    frames = frames or _FRAMES
     for number in range(count):
-        scene = scene_of(split, number, seed=seed, aspect=width / height, kind=kind)
-        yield shoot(scene, frames=frames, width=width, height=height, truth=truth)
+        chosen = seed_of(split, number, seed)
+        match cast:
+            case "actors":
+                scene = invented(chosen, aspect=width / height, kind=kind)
+                yield shoot(scene, frames=frames, width=width, height=height, truth=truth)
+            case "creature":
+                yield shoot_creature(posing(chosen, frames), width=width, height=height, truth=truth)
+            case "dancer":
+                yield shoot_dance(invented_dance(chosen), width=width, height=height, truth=truth)
+            case "face":
+                yield shoot_talk(invented_talk(chosen), width=width, height=height, truth=truth)
 
 
-def sheet(drawn: Sequence[Shot], *, title: str = "") -> Image:
+def sheet(drawn: Sequence[Shot[Subject]], *, title: str = "") -> Image:
     """Lay out clips, a row each."""
     rows: list[tuple[str, list[np.ndarray]]] = []
     for number, shot in enumerate(drawn):
         picked = np.linspace(0, len(shot.frames) - 1, _ON_SHEET).round().astype(int)
-        rows.append((f"{number}: {' and '.join(role.kind for role in shot.scene.cast)}", list(shot.frames[picked])))
+        rows.append((f"{number}: {shot.scene.name}", list(shot.frames[picked])))
     return strip(rows, title=title, cell_width=max(64, drawn[0].frames.shape[2]))
 
 
 def export(
     folder: Path,
-    drawn: Iterator[Shot],
+    drawn: Iterator[Shot[Subject]],
     count: int,
     *,
     title: str = "",
@@ -79,8 +101,8 @@ def export(
 ) -> None:
     """Write a folder of clips, whole or not at all.
 
-    Each clip has a folder: clip.mp4 to look at, frames.npz with the very pixels, truth.npz, first.png and last.png as
-    a pair of keyframes, and scene.json. Beside them lie sheet.png and index.json.
+    Each clip has a folder: clip.mp4 to look at, frames.npz with the very pixels, sound.wav if it has sound, truth.npz,
+    first.png and last.png as a pair of keyframes, and scene.json. Beside them lie sheet.png and index.json.
     """
     if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / "index.json").is_file():
         raise InputError(f"{folder} holds other files than exported clips.", "Choose another folder.")
@@ -98,23 +120,13 @@ def export(
         write_text(part / "index.json", _json({"keyweave toyworld": VERSION, "title": title, "clips": index}))
 
 
-def described(scene: Scene) -> dict[str, object]:
-    """Return what a scene is, as plain values."""
-    return {
-        "caption": scene.caption,
-        "place": scene.place,
-        "light": scene.light,
-        "pan": scene.pan,
-        "hidden": scene.hidden_by is not None,
-        "actors": [{"kind": role.kind, "color": role.color, "size": role.size} for role in scene.cast],
-    }
-
-
-def _write(place: Path, shot: Shot) -> None:
-    write_clip(place / "clip.mp4", iter(shot.frames), RATE, crf=12)
+def _write(place: Path, shot: Shot[Subject]) -> None:
+    write_clip(place / "clip.mp4", iter(shot.frames), shot.rate, sound=shot.sound, crf=12)
+    if shot.sound is not None:
+        write_audio(place / "sound.wav", shot.sound)
     write_image(place / "first.png", Image(shot.frames[0]))
     write_image(place / "last.png", Image(shot.frames[-1]))
-    write_text(place / "scene.json", _json(described(shot.scene)))
+    write_text(place / "scene.json", _json({"rate": str(shot.rate), **shot.scene.facts()}))
     _write_arrays(place / "frames.npz", {"frames": shot.frames})
     if shot.truth is not None:
         truth, last = shot.truth, len(shot.frames) - 1
@@ -128,11 +140,22 @@ def _write(place: Path, shot: Shot) -> None:
                 "forward": _stacked([truth.flow(a, b) for a, b in steps], shot),
                 "backward": _stacked([truth.flow(b, a) for a, b in steps], shot),
                 "seen_next": _stacked([truth.visible(a, b) for a, b in steps], shot),
+                **(_of_puppet(truth) if isinstance(truth, PuppetTruth) else {}),
             },
         )
 
 
-def _stacked(fields: list[np.ndarray], shot: Shot) -> np.ndarray:
+def _of_puppet(truth: PuppetTruth) -> dict[str, np.ndarray]:
+    return {
+        "points": truth.points.astype(np.float32),
+        "points_seen": truth.seen,
+        "point_names": np.array(truth.puppet.points),
+        "dials": truth.dials.astype(np.float32),
+        "dial_names": np.array(truth.puppet.dials),
+    }
+
+
+def _stacked(fields: list[np.ndarray], shot: Shot[Subject]) -> np.ndarray:
     return np.stack(fields) if fields else np.zeros((0, *shot.frames.shape[1:3]), np.float32)
 
 

@@ -109,10 +109,26 @@ class Scene:
     seed: int = 0
 
     @property
+    def name(self) -> str:
+        """Who is in it."""
+        return " and ".join(role.kind for role in self.cast)
+
+    @property
     def caption(self) -> str:
         """One sentence that says what happens."""
         does = " and ".join(_does(role) for role in self.cast)
         return f"{does} {_WHERE[self.place]} {_WHEN[self.light]}"
+
+    def facts(self) -> dict[str, object]:
+        """Return what it is, as plain values."""
+        return {
+            "caption": self.caption,
+            "place": self.place,
+            "light": self.light,
+            "pan": self.pan,
+            "hidden": self.hidden_by is not None,
+            "actors": [{"kind": role.kind, "color": role.color, "size": role.size} for role in self.cast],
+        }
 
 
 def scene_of(split: Split, number: int, *, seed: int = 0, aspect: float = 1.0, kind: Kind | None = None) -> Scene:
@@ -125,9 +141,14 @@ def scene_of(split: Split, number: int, *, seed: int = 0, aspect: float = 1.0, k
         aspect: width over height.
         kind: which actor; chance decides without.
     """
+    return invented(seed_of(split, number, seed), aspect=aspect, kind=kind)
+
+
+def seed_of(split: Split, number: int, seed: int) -> int:
+    """Return the seed of the clip with a number in a split."""
     if split not in ("train", "validation", "test"):
         raise InputError(f"{split!r} is no split of the toy world.", "Choose from: train, validation, test.")
-    return invented(derive(seed, "toyworld", split, number), aspect=aspect, kind=kind)
+    return derive(seed, "toyworld", split, number)
 
 
 def invented(seed: int, *, aspect: float = 1.0, kind: Kind | None = None) -> Scene:

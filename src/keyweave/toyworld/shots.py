@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from keyweave.media.types import Frame
+    from keyweave.media.types import Audio, Frame
     from keyweave.toyworld.scenes import Role, Scene
 
     Floats = NDArray[np.floating]
     Track = tuple[Floats, Floats, Floats]  # what a course says of every frame
 
-_FINER = 2  # frames are drawn so much larger and made smaller, which softens what OpenCV leaves hard
+RATE = Fraction(7)  # frames per second, what the image-to-video models of this family are told
+FINER = 2  # frames are drawn so much larger and made smaller, which softens what OpenCV leaves hard
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,27 +82,52 @@ class Truth:
         return inside & (there == self.owners[start])
 
 
+class Subject(Protocol):
+    """What a shot shows."""
+
+    @property
+    def name(self) -> str:
+        """Who is in it."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """One sentence that says what happens."""
+        ...
+
+    def facts(self) -> dict[str, object]:
+        """Return what it is, as plain values."""
+        ...
+
+
+SubjectT_co = TypeVar("SubjectT_co", bound=Subject, covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class Shot:
-    """A scene as a clip.
+class Shot(Generic[SubjectT_co]):
+    """Something that was drawn, as a clip.
 
     Args:
         scene: what was drawn.
         frames: (T, H, W, 3).
         truth: what is known of it; None unless it was asked for.
+        rate: frames per second.
+        sound: what is heard, exactly as long as the frames are shown.
     """
 
-    scene: Scene
+    scene: SubjectT_co
     frames: NDArray[np.uint8]
     truth: Truth | None = None
+    rate: Fraction = RATE
+    sound: Audio | None = None
 
 
-def shoot(scene: Scene, *, frames: int = 14, width: int = 64, height: int = 64, truth: bool = False) -> Shot:
+def shoot(scene: Scene, *, frames: int = 14, width: int = 64, height: int = 64, truth: bool = False) -> Shot[Scene]:
     """Draw a scene from its first moment to its last."""
-    fine = _FINER * height
+    fine = FINER * height
     light = LIGHTS[scene.light]
     chance = np.random.default_rng(scene.seed)
-    wide = _FINER * width
+    wide = FINER * width
     ground = backdrop(scene.place, light, chance, wide + round(abs(scene.pan) * fine) + 2, fine)
     front = _front(scene, chance)
     times = np.linspace(0, 1, frames)
@@ -165,7 +192,7 @@ def _truth(
 ) -> Truth:
     width, height = size
     times = np.linspace(0, 1, len(layers))
-    smaller = placed(size=1 / _FINER)
+    smaller = placed(size=1 / FINER)
     owners = np.zeros((len(times), height, width), np.uint8)
     places = []
     for number, groups in enumerate(layers):

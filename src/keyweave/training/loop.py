@@ -14,6 +14,7 @@ from keyweave.base.extras import need
 from keyweave.base.progress import SILENT, Progress
 from keyweave.training import checkpoint
 from keyweave.training.journal import Journal
+from keyweave.training.muon import Muon
 from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
 
     Args:
         task: what is trained.
-        plan: the numbers. When going on, it must be the one that the training began with.
+        plan: the numbers. When going on, the steps that were done must be those that it would have done.
         folder: where everything is kept.
         title: what the picture of the loss says.
         progress: a step for each step.
@@ -85,7 +86,8 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
     model = task.model.to(accelerator.device)
     parameters = _trained(model)
     average = [parameter.detach().clone() for parameter in parameters]
-    optimizer = torch.optim.AdamW(parameters, plan.learning_rate, plan.betas, weight_decay=plan.weight_decay)
+    follower = {"adamw": torch.optim.AdamW, "muon": Muon}[plan.follower]
+    optimizer = follower(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
     done = _resumed(folder / "last", plan, parameters, average, optimizer)
     scaled = accelerator.prepare_optimizer(optimizer)
     folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +182,7 @@ def _resumed(
     if not checkpoint.exists(folder):
         return 0
     tensors, state = checkpoint.load(folder)
-    if Plan.from_dict(state["plan"]) != plan:
+    if not plan.goes_on(Plan.from_dict(state["plan"]), int(state["step"])):
         raise InputError(
             f"{folder.parent} holds a training with another plan.", "Go on with the same options, or name a new folder."
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from keyweave.base.errors import InputError
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Follower = Literal["adamw", "muon"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,14 @@ class Plan:
     Args:
         steps: how often the weights are changed.
         batch: samples in each step, over all processes and pieces.
-        learning_rate: its highest value; it rises to it, and falls along a cosine.
-        warm_up: steps until then.
-        end: the share of it that is left at the last step.
+        learning_rate: its highest value; it rises to it, stays, and falls along a cosine.
+        follower: what follows the gradient.
+        warm_up: steps until the highest rate.
+        fall: the share of the steps after that in which the rate falls; with less than 1, a training can be made longer
+            while it has not begun to fall.
+        end: the share of the rate that is left at the last step.
         betas: of AdamW.
-        weight_decay: of AdamW.
+        weight_decay: how fast weights shrink, in learning rates.
         clip: the longest gradient that is followed whole.
         average: how slowly the averaged weights follow; they are what is used afterwards.
         pieces: how many parts a batch is worked through in, for want of memory.
@@ -35,7 +39,9 @@ class Plan:
     steps: int
     batch: int
     learning_rate: float
+    follower: Follower = "adamw"
     warm_up: int = 100
+    fall: float = 1.0
     end: float = 0.02
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
@@ -51,6 +57,8 @@ class Plan:
         for name in ("steps", "batch", "pieces", "keep_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"A training needs {name} of 1 or more; got {getattr(self, name)}.")
+        if not 0 < self.fall <= 1:
+            raise InputError(f"A learning rate falls over a share of 0 to 1 of a training; got {self.fall:g}.")
         if self.learning_rate <= 0:
             raise InputError(f"A learning rate is above 0; got {self.learning_rate:g}.")
 
@@ -59,7 +67,13 @@ class Plan:
         if step < self.warm_up:
             return self.learning_rate * (step + 1) / self.warm_up
         passed = (step - self.warm_up) / max(1, self.steps - 1 - self.warm_up)
-        return self.learning_rate * (self.end + (1 - self.end) * (1 + math.cos(math.pi * min(1.0, passed))) / 2)
+        fallen = min(1.0, max(0.0, (passed - 1 + self.fall) / self.fall))
+        return self.learning_rate * (self.end + (1 - self.end) * (1 + math.cos(math.pi * fallen)) / 2)
+
+    def goes_on(self, earlier: Plan, done: int) -> bool:
+        """Tell whether so many steps of an earlier plan are what this plan would have done."""
+        same = replace(earlier, steps=self.steps, keep_every=self.keep_every, validate_every=self.validate_every)
+        return same == self and all(self.rate(step) == earlier.rate(step) for step in range(done))
 
     def following(self, step: int) -> float:
         """Return how much of itself the average keeps at a step: little at first, so that it forgets the start."""

@@ -1,0 +1,1 @@
+"""Denoisers, schedules and samplers: what the generative methods are made of."""

@@ -1,0 +1,94 @@
+"""Denoisers: a network with everything bound that it is told, called with what is noisy and how noisy it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from torch import Tensor
+
+
+class Denoiser(Protocol):
+    """Guesses what is clean behind noise.
+
+    Args:
+        x: what is clean plus noise of spread sigma.
+        sigma: () or (B,).
+    """
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor: ...  # noqa: D102 - the class says it
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """What an image-to-video network is told.
+
+    Args:
+        latents: (B, F, C, h, w) of the picture it starts from, unscaled, once for each frame.
+        embedding: (B, 1, D) what the picture shows.
+        ids: (B, 3) frames per second less one, the motion bucket, and how much noise the picture was given.
+    """
+
+    latents: Tensor
+    embedding: Tensor
+    ids: Tensor
+
+    def without_picture(self) -> Condition:
+        """Return what the network is told where guidance leads away from."""
+        return replace(self, latents=torch.zeros_like(self.latents), embedding=torch.zeros_like(self.embedding))
+
+
+def velocity(unet: UNetSpatioTemporalConditionModel, x: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
+    """Ask the network for v = (noise - sigma clean) / sqrt(sigma^2 + 1), of the shape of x (B, F, C, h, w)."""
+    wide = sigma.reshape(-1, *[1] * (x.ndim - 1))
+    scaled = x / (wide**2 + 1).sqrt()
+    given = torch.cat([scaled, condition.latents], dim=2)
+    time = 0.25 * sigma.log()
+    return unet(given, time, condition.embedding, condition.ids, return_dict=False)[0]
+
+
+def clean_from_velocity(x: Tensor, v: Tensor, sigma: Tensor) -> Tensor:
+    """Return the clean guess that a velocity stands for."""
+    wide = sigma.reshape(-1, *[1] * (x.ndim - 1))
+    return x / (wide**2 + 1) - v * wide / (wide**2 + 1).sqrt()
+
+
+def video_denoiser(unet: UNetSpatioTemporalConditionModel, condition: Condition) -> Denoiser:
+    """Bind what an image-to-video network is told."""
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        return clean_from_velocity(x, velocity(unet, x, sigma, condition), sigma)
+
+    return denoise
+
+
+def guided(told: Denoiser, untold: Denoiser, scales: Tensor) -> Denoiser:
+    """Lead away from what is guessed without a picture, by a scale for each frame, (F,); 1 changes nothing."""
+    wide = scales[:, None, None, None]
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        away = untold(x, sigma)
+        return away + wide.to(x) * (told(x, sigma) - away)
+
+    return denoise
+
+
+def sigmas_of(scheduler: EulerDiscreteScheduler, steps: int) -> Tensor:
+    """Return the noise levels (steps + 1,) that a model's own scheduler goes through, down to 0."""
+    config = scheduler.config
+    if config["prediction_type"] != "v_prediction" or config["timestep_type"] != "continuous":
+        raise InputError(
+            f"This model's scheduler predicts {config['prediction_type']} at {config['timestep_type']} times.",
+            "Models of the Stable Video Diffusion family predict v at continuous times; take one of them.",
+        )
+    if steps < 1:
+        raise InputError(f"Sampling takes 1 step or more; got {steps}.")
+    scheduler.set_timesteps(steps)
+    return scheduler.sigmas.float().cpu()

@@ -1,0 +1,127 @@
+"""From one picture to a video, as the models of the Stable Video Diffusion family do it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch.nn import functional
+
+from keyweave.base.progress import SILENT, Progress
+from keyweave.diffusion.denoisers import Condition, Denoiser, guided, sigmas_of, video_denoiser
+from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.samplers import sample_euler
+from keyweave.diffusion.vae import decode, encode
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from torch import Tensor
+    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+
+_CLIP_SIZE = 224
+FPS, BUCKET, AUGMENTATION, STEPS = 7, 127, 0.02, 25  # what the family was trained with, and is run with
+
+
+class VideoParts(Protocol):
+    """The parts of an image-to-video model."""
+
+    @property
+    def vae(self) -> AutoencoderKLTemporalDecoder: ...  # noqa: D102
+    @property
+    def unet(self) -> UNetSpatioTemporalConditionModel: ...  # noqa: D102
+    @property
+    def image_encoder(self) -> CLIPVisionModelWithProjection: ...  # noqa: D102
+    @property
+    def image_processor(self) -> CLIPImageProcessor: ...  # noqa: D102
+    @property
+    def scheduler(self) -> EulerDiscreteScheduler: ...  # noqa: D102
+
+
+@torch.no_grad()
+def image_to_video(
+    model: VideoParts,
+    pictures: Tensor,
+    *,
+    seed: int,
+    frames: int | None = None,
+    steps: int = STEPS,
+    guidance: tuple[float, float] = (1.0, 1.0),
+    progress: Progress = SILENT,
+) -> Tensor:
+    """Let pictures (B, 3, H, W) in [-1, 1] go on; return (B, F, 3, H, W), the picture itself about the first frame.
+
+    Args:
+        model: the parts.
+        pictures: sides that 8 divides.
+        seed: decides the noise; each picture has its own, whatever the others are.
+        frames: how many; what the model was made for without.
+        steps: of the sampler.
+        guidance: at the first frame and at the last; 1 for none, at half the price.
+        progress: a step for each step.
+    """
+    frames = frames or int(model.unet.config["num_frames"])
+    condition = condition_on(model, pictures, frames, seed=seed)
+    denoise = denoiser_for(model, condition, guidance)
+    sigmas = sigmas_of(model.scheduler, steps).to(pictures.device)
+    shape = tuple(condition.latents.shape[1:])
+    noise = torch.stack([gaussian(shape, seed, "latents", number) for number in range(len(pictures))])
+    x = noise.to(condition.latents) * (sigmas[0] ** 2 + 1).sqrt()
+    return pictures_of(model.vae, sample_euler(denoise, x, sigmas, progress=progress))
+
+
+def denoiser_for(model: VideoParts, condition: Condition, guidance: tuple[float, float]) -> Denoiser:
+    """Bind a condition, with guidance that rises from the first frame to the last."""
+    told = video_denoiser(model.unet, condition)
+    if max(guidance) <= 1:
+        return told
+    untold = video_denoiser(model.unet, condition.without_picture())
+    return guided(told, untold, torch.linspace(*guidance, condition.latents.shape[1]))
+
+
+def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: int) -> Condition:
+    """Return what the network is told about pictures (B, 3, H, W)."""
+    noise = torch.stack([gaussian(tuple(pictures.shape[1:]), seed, "picture", k) for k in range(len(pictures))])
+    noisy = pictures + AUGMENTATION * noise.to(pictures)
+    latents = encode(model.vae, noisy).mode().to(model.unet.dtype)
+    seen: Any = model.image_encoder(seen_by_encoder(model.image_processor, pictures).to(model.unet.dtype))
+    ids = torch.tensor([[FPS - 1, BUCKET, AUGMENTATION]], dtype=model.unet.dtype, device=pictures.device)
+    return Condition(
+        latents=latents[:, None].expand(-1, frames, -1, -1, -1),
+        embedding=seen.image_embeds[:, None],
+        ids=ids.expand(len(pictures), -1),
+    )
+
+
+def pictures_of(vae: AutoencoderKLTemporalDecoder, latents: Tensor) -> Tensor:
+    """Return the pictures (B, F, 3, H, W) in [-1, 1] that scaled latents (B, F, C, h, w) stand for."""
+    frames = latents.shape[1]
+    made = decode(vae, latents.flatten(0, 1) / vae.config["scaling_factor"], frames)
+    return made.unflatten(0, (-1, frames)).float().clamp(-1, 1)
+
+
+def seen_by_encoder(processor: CLIPImageProcessor, pictures: Tensor) -> Tensor:
+    """Return pictures (B, 3, H, W) in [-1, 1] as the image encoder sees them: smoothed, 224 wide, its own mean."""
+    seen = functional.interpolate(
+        _smoothed(pictures.float()), (_CLIP_SIZE, _CLIP_SIZE), mode="bicubic", align_corners=True
+    )
+    mean, std = (
+        torch.tensor(values, device=seen.device)[:, None, None]
+        for values in (processor.image_mean, processor.image_std)
+    )
+    return ((seen + 1) / 2 - mean) / std
+
+
+def _smoothed(pictures: Tensor) -> Tensor:
+    """Blur what is to be made smaller, by half of what each side shrinks beyond 1."""
+    for axis in (2, 3):
+        spread = max((pictures.shape[axis] / _CLIP_SIZE - 1) / 2, 0.001)
+        size = int(max(4 * spread, 3)) | 1
+        at = torch.arange(size, device=pictures.device) - size // 2
+        kernel = torch.exp(-(at**2) / (2 * spread**2))
+        kernel = (kernel / kernel.sum()).view((1, 1, size, 1) if axis == 2 else (1, 1, 1, size))
+        pad = (0, 0, size // 2, size // 2) if axis == 2 else (size // 2, size // 2, 0, 0)
+        padded = functional.pad(pictures, pad, mode="reflect")
+        pictures = functional.conv2d(padded, kernel.expand(pictures.shape[1], 1, -1, -1), groups=pictures.shape[1])
+    return pictures

@@ -1,0 +1,29 @@
+"""Quicker ways through a network that come to the same."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.nn import functional
+
+from keyweave.diffusion.attention import PlainAttention
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from torch import Tensor
+
+
+def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
+    """Let a network of short rows run well on a CPU: attention written out, convolutions over time as flat ones."""
+    processor: Any = PlainAttention()  # the class's hints list its own processors only
+    unet.set_attn_processor(processor)
+    for part in unet.modules():
+        if isinstance(part, nn.Conv3d) and part.kernel_size == (3, 1, 1) and part.padding == (1, 0, 0):
+            part.forward = MethodType(_along_time, part)
+
+
+def _along_time(conv: nn.Conv3d, x: Tensor) -> Tensor:  # (B, C, F, H, W) -> (B, C', F, H, W)
+    flat = functional.conv2d(x.flatten(3), conv.weight[..., 0], conv.bias, padding=(1, 0))
+    return flat.unflatten(3, x.shape[3:])

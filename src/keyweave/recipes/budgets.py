@@ -1,0 +1,95 @@
+"""How much of each stage of `toy-video` fits into a time, as measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from keyweave.diffusion.vae import encode
+from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
+from keyweave.recipes.toy_video import Budget
+from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
+from keyweave.training.loop import estimate
+
+if TYPE_CHECKING:
+    from keyweave.training.plan import Plan
+    from keyweave.training.task import Task
+
+# Shares of the time. The autoencoder bounds how sharp anything can be; motion wants to be seen again and again.
+_SQUARES, _FRAMES, _ENCODING, _MOTION = 0.28, 0.08, 0.14, 0.5
+_FEWEST_CLIPS = 200
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process of this machine takes.
+
+    Args:
+        squares: seconds for a step of the autoencoder on squares.
+        frames: the same on whole frames.
+        clip: seconds to encode a clip.
+        motion: seconds for a step of the network.
+        bytes: what the largest of the trained networks takes with its gradients and averages.
+    """
+
+    squares: float
+    frames: float
+    clip: float
+    motion: float
+    bytes: int
+
+    def budget(self, minutes: float, processes: int, seed: int) -> Budget:
+        """Return what fits into a time."""
+        seconds = 60 * minutes * processes
+        clips = seconds * _ENCODING / self.clip
+        return Budget(
+            squares=max(1, int(seconds * _SQUARES / self.squares)),
+            frames=max(1, int(seconds * _FRAMES / self.frames)),
+            clips=max(_FEWEST_CLIPS, 100 * int(clips / 100)),
+            motion=max(1, int(seconds * _MOTION / self.motion)),
+            seed=seed,
+        )
+
+
+def measure(seed: int = 0) -> Measured:
+    """Time a few steps of every stage on one thread; nothing is kept."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = fresh_autoencoder(seed)
+        plans = Budget(seed=seed)
+        squares = _timed(AutoencoderTask(model, size=32, frames=4, seed=seed), plans.plan("squares"))
+        frames = _timed(AutoencoderTask(model, size=64, frames=1, seed=seed), plans.plan("frames"))
+        with torch.no_grad():
+            began = time.perf_counter()
+            encode(model, torch.zeros(FRAMES, 3, 64, 64))
+            clip = time.perf_counter() - began
+        motion = _timed(_motion(seed), plans.plan("motion"))
+    finally:
+        torch.set_num_threads(before)
+    largest = max(squares[1], frames[1], motion[1])
+    return Measured(squares[0], frames[0], clip, motion[0], largest)
+
+
+def _timed(task: Task, plan: Plan) -> tuple[float, int]:
+    found = estimate(task, plan)
+    return found.seconds, found.bytes
+
+
+def _motion(seed: int) -> VideoTask:
+    from transformers import CLIPImageProcessor  # noqa: PLC0415 - an extra
+
+    clips, firsts = torch.zeros(24, FRAMES, CHANNELS, 8, 8), torch.zeros(24, 3, 64, 64)
+    return VideoTask(
+        fresh_network(seed),
+        fresh_encoder(seed),
+        CLIPImageProcessor(),
+        latents=clips,
+        firsts=firsts,
+        scale=1.0,
+        held_out=(clips, firsts),
+        seed=seed,
+    )

@@ -1,0 +1,176 @@
+"""Training what moves: the network and the image encoder of `toy-video`, on latents of the drawn world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from keyweave.base.seeds import derive
+from keyweave.diffusion.denoisers import Condition, velocity
+from keyweave.diffusion.image_to_video import AUGMENTATION, BUCKET, FPS, seen_by_encoder
+from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.quick import make_quick
+from keyweave.recipes.autoencoder import CHANNELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from torch import Tensor
+    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+
+FRAMES = 14
+_TOLD = 64  # how wide the embedding of a picture is
+_MEAN, _SPREAD = 0.5, 1.4  # of the logarithm of the noise that is trained on
+_UNTOLD = 0.1  # how often the network is told nothing, so that guidance can lead away from it
+_MEASURED, _TOGETHER = 96, 16
+_LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of noise at which it is measured
+
+
+def fresh_network(seed: int = 0) -> UNetSpatioTemporalConditionModel:
+    """Make an untrained network of the class that the released models have."""
+    from diffusers.models.unets.unet_spatio_temporal_condition import (  # noqa: PLC0415 - slow to import, and an extra
+        UNetSpatioTemporalConditionModel,
+    )
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "network"))
+        unet = UNetSpatioTemporalConditionModel(
+            sample_size=8,
+            in_channels=2 * CHANNELS,
+            out_channels=CHANNELS,
+            down_block_types=("CrossAttnDownBlockSpatioTemporal",) * 2,
+            up_block_types=("CrossAttnUpBlockSpatioTemporal",) * 2,
+            block_out_channels=(96, 128),
+            layers_per_block=1,
+            cross_attention_dim=_TOLD,
+            num_attention_heads=(3, 4),
+            addition_time_embed_dim=32,
+            projection_class_embeddings_input_dim=96,
+            num_frames=FRAMES,
+        )
+        nn.init.zeros_(unet.conv_out.weight)
+        assert unet.conv_out.bias is not None
+        nn.init.zeros_(unet.conv_out.bias)
+    return unet
+
+
+def fresh_encoder(seed: int = 0) -> CLIPVisionModelWithProjection:
+    """Make an untrained image encoder; it sees pictures 224 wide, since the pipeline makes them so."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection  # noqa: PLC0415
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "image encoder"))
+        return CLIPVisionModelWithProjection(
+            CLIPVisionConfig(
+                hidden_size=64,
+                intermediate_size=256,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                image_size=224,
+                patch_size=32,
+                projection_dim=_TOLD,
+            )
+        )
+
+
+class VideoTask:
+    """Learn how things move, from the first frame on (Karras et al. 2022, as velocities).
+
+    Args:
+        unet: the network.
+        image_encoder: trained with it.
+        processor: how the encoder is shown pictures.
+        latents: (N, F, C, h, w) of clips, unscaled.
+        firsts: (N, 3, H, W) their first frames in whole levels.
+        scale: brings latents to a spread of 1.
+        held_out: the same two of clips that are never trained on.
+        seed: decides all chance.
+    """
+
+    def __init__(
+        self,
+        unet: UNetSpatioTemporalConditionModel,
+        image_encoder: CLIPVisionModelWithProjection,
+        processor: CLIPImageProcessor,
+        *,
+        latents: Tensor,
+        firsts: Tensor,
+        scale: float,
+        held_out: tuple[Tensor, Tensor],
+        seed: int = 0,
+    ) -> None:
+        self._unet = unet
+        make_quick(unet)
+        self._encoder = image_encoder
+        self._processor = processor
+        self._model = nn.ModuleDict({"unet": unet, "image_encoder": image_encoder})
+        self._clips = (latents, firsts)
+        self._held_out = held_out
+        self._scale = scale
+        self._seed = seed
+        self._epoch = (-1, np.zeros(0, np.int64))
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained: both."""
+        return self._model
+
+    def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
+        """Return the mean error of the velocities."""
+        rows = [self._row(number) for number in samples]
+        latents, firsts = (part[rows] for part in self._clips)
+        # Consecutive samples get noise levels that are spread evenly: a golden ratio apart.
+        even = np.array([(0.5 + 0.6180339887498949 * number) % 1 for number in samples])
+        sigma = torch.exp(_MEAN + _SPREAD * torch.special.ndtri(torch.from_numpy(even).float().clamp(1e-4, 1 - 1e-4)))
+        noise = torch.stack([gaussian(tuple(latents.shape[1:]), self._seed, "training", k) for k in samples])
+        chances = [np.random.default_rng(derive(self._seed, "untold", number)).random() for number in samples]
+        told = torch.tensor([chance >= _UNTOLD for chance in chances])
+        faults = self._faults(latents, firsts, sigma, noise, told)
+        return faults.mean(), {}
+
+    @torch.no_grad()
+    def validate(self, folder: Path, step: int) -> dict[str, float]:
+        """Measure on clips that are never trained on, at fixed levels of noise."""
+        del folder, step
+        latents, firsts = (part[:_MEASURED] for part in self._held_out)
+        noise = torch.stack([gaussian(tuple(latents.shape[1:]), 0, "validation", k) for k in range(len(latents))])
+        found = {}
+        for level in _LEVELS:
+            faults = []
+            for part in range(0, len(latents), _TOGETHER):
+                few = slice(part, part + _TOGETHER)
+                same = torch.full((len(latents[few]),), level)
+                faults.append(self._faults(latents[few], firsts[few], same, noise[few], same > 0))
+            found[f"at {level:g}"] = float(torch.cat(faults).mean())
+        return {"loss": sum(found.values()) / len(found), **found}
+
+    def _faults(self, latents: Tensor, firsts: Tensor, sigma: Tensor, noise: Tensor, told: Tensor) -> Tensor:
+        device = self._unet.device
+        first = latents[:, :1].float().to(device)
+        clean = latents.float().to(device) * self._scale
+        sigma, noise, told = sigma.to(device), noise.to(device), told.to(device)
+        seen: Any = self._encoder(seen_by_encoder(self._processor, firsts.to(device).float() / 127.5 - 1))
+        ids = torch.tensor([[FPS - 1, BUCKET, AUGMENTATION]], device=device)
+        condition = Condition(
+            latents=(first * told[:, None, None, None, None]).expand_as(clean),
+            embedding=(seen.image_embeds * told[:, None])[:, None],
+            ids=ids.expand(len(clean), -1),
+        )
+        wide = sigma[:, None, None, None, None]
+        target = (noise - wide * clean) / (wide**2 + 1).sqrt()
+        made = velocity(self._unet, clean + wide * noise, sigma, condition)
+        return (made - target).square().mean(dim=(1, 2, 3, 4))
+
+    def _row(self, number: int) -> int:
+        """Return which clip a sample is: all of them once, in a new order, before any comes again."""
+        count = len(self._clips[0])
+        epoch = number // count
+        if self._epoch[0] != epoch:
+            order = np.random.default_rng(derive(self._seed, "order", epoch)).permutation(count)
+            self._epoch = (epoch, order)
+        return int(self._epoch[1][number % count])

@@ -1,0 +1,108 @@
+"""Our image-to-video is that of diffusers' own pipeline, to the last digits that count."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from keyweave.base.errors import InputError
+from keyweave.diffusion import image_to_video as ours
+from keyweave.diffusion.denoisers import sigmas_of
+from keyweave.diffusion.noise import gaussian
+
+
+def picture(size: int = 32, seed: int = 1) -> torch.Tensor:
+    levels = np.random.default_rng(seed).integers(0, 256, (3, size, size))
+    return torch.from_numpy(levels.astype(np.float32) / 127.5 - 1)
+
+
+@pytest.mark.parametrize("guidance", [(1.0, 1.0), (1.0, 3.0)])
+def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guidance: tuple[float, float]):
+    from diffusers import StableVideoDiffusionPipeline
+
+    shown = picture()
+    made = ours.image_to_video(tiny, shown[None], seed=7, steps=5, guidance=guidance)
+    # The pipeline draws the picture's noise with a generator of its own; it is handed ours.
+    name = "diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion.randn_tensor"
+    monkeypatch.setattr(name, lambda shape, **_: gaussian(tuple(shape[1:]), 7, "picture", 0)[None])
+    pipeline = StableVideoDiffusionPipeline(
+        vae=tiny.vae,
+        image_encoder=tiny.image_encoder,
+        unet=tiny.unet,
+        scheduler=tiny.scheduler,
+        feature_extractor=tiny.image_processor,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    frames = pipeline(
+        Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()),
+        height=32,
+        width=32,
+        num_inference_steps=5,
+        min_guidance_scale=guidance[0],
+        max_guidance_scale=guidance[1],
+        latents=gaussian((4, 4, 16, 16), 7, "latents", 0)[None],
+        output_type="pt",
+    ).frames
+    assert made.shape == (1, 4, 3, 32, 32)
+    torch.testing.assert_close((made + 1) / 2, torch.as_tensor(frames), rtol=0, atol=1e-4)
+    assert made.std() > 0.05
+
+
+@pytest.mark.parametrize("size", [32, 224, 500])
+def test_the_encoder_sees_what_it_sees_in_the_pipeline(tiny: Any, size: int):
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
+
+    shown = picture(size)[None]
+    resized = (_resize_with_antialiasing(shown, (224, 224)) + 1) / 2
+    theirs = tiny.image_processor(
+        images=list(resized.double().numpy()), do_resize=False, do_center_crop=False, do_rescale=False, return_tensors="pt"
+    ).pixel_values
+    torch.testing.assert_close(ours.seen_by_encoder(tiny.image_processor, shown), theirs.float(), rtol=0, atol=1e-4)
+
+
+def test_a_picture_is_the_same_whatever_is_made_beside_it(tiny: Any):
+    pair = torch.stack([picture(seed=1), picture(seed=2)])
+    both = ours.image_to_video(tiny, pair, seed=3, steps=2)
+    alone = ours.image_to_video(tiny, pair[:1], seed=3, steps=2)
+    torch.testing.assert_close(both[:1], alone, rtol=0, atol=2e-4)
+    assert not torch.allclose(both[0], both[1], atol=0.01)
+
+
+def test_the_seed_decides(tiny: Any):
+    one, again, other = (ours.image_to_video(tiny, picture()[None], seed=seed, steps=2) for seed in (1, 1, 2))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_no_guidance_costs_one_look_a_step_and_guidance_two(tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    seen: list[int] = []
+    real = tiny.unet.forward
+    monkeypatch.setattr(tiny.unet, "forward", lambda x, *rest, **more: seen.append(1) or real(x, *rest, **more))
+    ours.image_to_video(tiny, picture()[None], seed=1, steps=3)
+    ours.image_to_video(tiny, picture()[None], seed=1, steps=3, guidance=(1, 2))
+    assert len(seen) == 3 + 6
+
+
+def test_levels_of_noise_are_those_of_the_family(tiny: Any):
+    sigmas = sigmas_of(tiny.scheduler, 25)
+    assert sigmas.shape == (26,)
+    assert sigmas[0] == pytest.approx(700)
+    assert sigmas[-2] == pytest.approx(0.002)
+    assert sigmas[-1] == 0
+    ramp = torch.linspace(0, 1, 25, dtype=torch.float64)
+    karras = (700 ** (1 / 7) + ramp * (0.002 ** (1 / 7) - 700 ** (1 / 7))) ** 7
+    torch.testing.assert_close(sigmas[:-1].double(), karras, rtol=1e-4, atol=0)
+
+
+def test_another_kind_of_scheduler_is_refused():
+    import diffusers
+
+    with pytest.raises(InputError, match="predicts epsilon at discrete times"):
+        sigmas_of(diffusers.EulerDiscreteScheduler(), 5)
+
+
+def test_no_steps_are_refused(tiny: Any):
+    with pytest.raises(InputError, match="1 step or more; got 0"):
+        sigmas_of(tiny.scheduler, 0)
