@@ -59,21 +59,22 @@ def metric_for(mode: Mode, metric: Tensor) -> Tensor | None:
     return metric if mode in {"linear", "softmax"} else None
 
 
-@pytest.fixture(params=["strips", "plainly"])
-def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a test with the CPU's own construction, and with the one that other devices use."""
-    if request.param == "plainly":
-        monkeypatch.setattr(splatting, "splat_in_strips", splat_plainly)
+@pytest.fixture(params=["strips", "plainly", "kernel"])
+def _all_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test with the CPU's own construction, with the plain one, and with the one for cards, interpreted."""
+    if request.param != "strips":
+        way = splat_plainly if request.param == "plainly" else request.getfixturevalue("interpreted_splat")
+        monkeypatch.setattr(splatting, "splat_in_strips", way)
 
 
-both_ways = pytest.mark.usefixtures("_both_ways")
+all_ways = pytest.mark.usefixtures("_all_ways")
 sizes = st.integers(1, 6)
 
 
 # Oracles
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 999), sizes, sizes, st.floats(0, 5), st.sampled_from([1.0, 40.0, 1e4]), st.booleans())
@@ -87,7 +88,8 @@ def test_it_is_the_loop(mode: Mode, seed: int, height: int, width: int, motion: 
     torch.testing.assert_close(values, slow_values, rtol=1e-6, atol=1e-9)
 
 
-@both_ways
+@all_ways
+@pytest.mark.parametrize("_all_ways", ["strips", "plainly"], indirect=True)  # the interpreter is slow
 @pytest.mark.parametrize("reach", [1.0, 300.0])
 @pytest.mark.parametrize("mode", MODES)
 def test_its_gradients_are_those_of_finite_differences(mode: Mode, reach: float):
@@ -114,7 +116,7 @@ def test_every_device_agrees_with_the_loop(mode: Mode, device: str):
 # Laws
 
 
-@both_ways
+@all_ways
 @given(st.integers(0, 999))
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_splatting_is_the_transpose_of_sampling(seed: int):
@@ -124,7 +126,7 @@ def test_splatting_is_the_transpose_of_sampling(seed: int):
     torch.testing.assert_close(thrown, (source * warp(target, flow, outside="zero")).sum())
 
 
-@both_ways
+@all_ways
 def test_a_border_takes_the_share_that_falls_inside():
     source, flow = torch.ones(1, 1, 1, 4), torch.zeros(1, 2, 1, 4)
     flow[0, 0, 0] = torch.tensor([-0.25, 0, 0, 0.75])
@@ -133,7 +135,7 @@ def test_a_border_takes_the_share_that_falls_inside():
     assert splat(source, flow, mode="average").flatten().tolist() == [1, 1, 1, 1]
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("mode", MODES)
 def test_whole_steps_are_exact_in_a_wide_picture(mode: Mode):
     source = torch.rand(1, 1, 2, 5000)
@@ -147,7 +149,7 @@ def test_whole_steps_are_exact_in_a_wide_picture(mode: Mode):
     assert weight.sum() == 999
 
 
-@both_ways
+@all_ways
 def test_a_hair_from_a_whole_step_in_a_wide_picture_keeps_its_precision():
     flow = torch.zeros(1, 2, 1, 5000)
     flow[0, 0, 0, 4000] = 2.0**-20
@@ -155,7 +157,7 @@ def test_a_hair_from_a_whole_step_in_a_wide_picture_keeps_its_precision():
     assert moved[4001] == 1 + 2.0**-20
 
 
-@both_ways
+@all_ways
 def test_one_metric_changes_nothing_but_where_it_falls():
     """A single huge metric must not drown pixels that it never meets."""
     source, flow, metric = (tensor.float() for tensor in scene(3, 6, 6, motion=0.6))
@@ -171,7 +173,7 @@ def test_one_metric_changes_nothing_but_where_it_falls():
     torch.testing.assert_close(got[rest], splat(source, lost, metric, mode="softmax")[rest])
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("hair", [1e-9, 1e-20, 1e-40, 0.0])
 def test_a_hair_of_a_large_metric_does_not_drown_a_whole_pixel(hair: float):
     """A share that is nothing but rounding must not make a hole of the pixel that fell there."""
@@ -186,7 +188,7 @@ def test_a_hair_of_a_large_metric_does_not_drown_a_whole_pixel(hair: float):
         assert hair > 1e-19 or values[0, 0, 0, 1] == 3
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("scale", [1.0, 1e3, 1e30, 1e38])
 def test_no_metric_is_too_large(scale: float):
     source, flow, metric = (tensor.float() for tensor in scene(4))
@@ -202,7 +204,7 @@ def test_no_metric_is_too_large(scale: float):
     assert flow.grad.isfinite().all()
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("shift", [-1e4, 300.0])
 def test_softmax_looks_only_at_differences(shift: float):
     source, flow, metric = scene(5)
@@ -221,7 +223,7 @@ def test_equal_metrics_are_an_average():
         torch.testing.assert_close(splat(source, flow, torch.full_like(metric, 7.0), mode=mode), average)
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e30, -1e30])
 def test_a_pixel_without_a_place_is_lost_and_harms_nothing(mode: Mode, bad: float):
@@ -238,7 +240,7 @@ def test_a_pixel_without_a_place_is_lost_and_harms_nothing(mode: Mode, bad: floa
         flow[:, axis, 2, 3] = 0
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("mode", ["linear", "softmax"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_pixel_without_a_metric_is_lost(mode: Mode, bad: float):
@@ -255,7 +257,7 @@ def test_a_pixel_without_a_metric_is_lost(mode: Mode, bad: float):
     assert metric.grad.isfinite().all()
 
 
-@both_ways
+@all_ways
 @pytest.mark.parametrize("mode", MODES)
 def test_holes_are_zero_and_their_gradients_finite(mode: Mode):
     source, flow, metric = scene(9)
@@ -270,7 +272,7 @@ def test_holes_are_zero_and_their_gradients_finite(mode: Mode):
         assert tensor.grad.isfinite().all()
 
 
-@both_ways
+@all_ways
 def test_pictures_of_a_batch_do_not_meet():
     source, flow, metric = scene(10, count=3)
     together = splat(source, flow, metric, mode="softmax")
@@ -280,7 +282,7 @@ def test_pictures_of_a_batch_do_not_meet():
     assert torch.equal(together, alone)
 
 
-@both_ways
+@all_ways
 def test_any_layout_in_memory_will_do():
     source, flow, metric = scene(11, 5, 5)
     turned = [tensor.transpose(2, 3).contiguous().transpose(2, 3) for tensor in (source, flow, metric)]

@@ -42,6 +42,10 @@ class ModelNotFound(KeyweaveError):
     exit_code = 3
 
 
+class ModelError(InputError):
+    """A model that is there but cannot be used: of another kind, incomplete, damaged or unsafe."""
+
+
 class NoSolution(KeyweaveError):
     """The job was understood and tried, and has no answer."""
 

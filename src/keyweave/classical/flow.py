@@ -15,10 +15,12 @@ from keyweave.classical.mending import mend, supported, without_specks
 from keyweave.maths.strips import splat_in_strips
 from keyweave.perceive.filling import resized, spread
 from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, sampled, shrunk
+from keyweave.perceive.raft import load_raft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -57,6 +59,7 @@ def flow(
     linear_light: bool = False,
     preset: Preset = "medium",
     near: bool = False,
+    raft: Path | None = None,
 ) -> Iterator[Frame]:
     """Carry both pictures along their motion to each time t, and blend them there; chance plays no part.
 
@@ -72,6 +75,7 @@ def flow(
         linear_light: blend light, as a camera does, and not levels.
         preset: how carefully motion is searched.
         near: the pictures follow one another in a film, so that nothing goes far.
+        raft: weights of RAFT (.safetensors), which then searches instead.
 
     Yields:
         A frame (H, W, C) for each time.
@@ -80,7 +84,7 @@ def flow(
     a, b = first.pixels, last.pixels
     blending = Blending(first.has_alpha, linear_light)
     ends = blending.ready(a), blending.ready(b)
-    pair = flow_between(a, b, preset, near=near)
+    pair = load_raft(raft).between(a, b) if raft else flow_between(a, b, preset, near=near)
     if pair.consistent < _UNRELATED:
         progress.warn(
             "The two pictures do not seem to show the same scene, so they dissolve into one another; "

@@ -6,23 +6,33 @@ With b the bilinear share of source pixel q in target pixel p, and v, m its valu
     linear   S b m v / S b m             softmax   S b exp(m) v / S b exp(m)
 
 Splatting is the transpose of bilinear sampling, and its gradients are worked out as such, on every device. Its forward
-pass has a plain construction here, and one that is made for the CPU in `strips`.
+pass has a plain construction here, one that is made for the CPU in `strips`, and one for graphics cards in `kernel`,
+which is taken where Triton can build it.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from logging import getLogger
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
+from keyweave.base.extras import installed
 from keyweave.maths.landing import corners
 from keyweave.maths.strips import LIFT, splat_in_strips
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+    Construction = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+
+_log = getLogger(__name__)
 
 Mode = Literal["sum", "average", "linear", "softmax"]
 FAINT = 1e-20  # a smaller total weight counts as none; its gradient could not be told from infinity
@@ -128,13 +138,36 @@ def _stabilised(metric: Tensor, flow: Tensor) -> tuple[Tensor, Tensor | None]:
     return metric, peak
 
 
+def _construction(device: torch.device) -> Construction:
+    """Return the fastest construction for a device. What a card adds comes in any order, unless that is forbidden."""
+    if device.type == "cpu":
+        return splat_in_strips
+    any_order = device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
+    return (_built(device) if any_order else None) or splat_plainly
+
+
+@cache
+def _built(device: torch.device) -> Construction | None:
+    """Return the kernel for a card, once it has moved a pixel there: Triton needs a new card and a C compiler."""
+    if not installed("triton"):
+        return None
+    try:
+        from keyweave.maths.kernel import splat_in_blocks  # noqa: PLC0415 - most machines have no Triton
+
+        splat_in_blocks(torch.zeros(1, 1, 1, 1, device=device), torch.zeros(1, 2, 1, 1, device=device), None, None)
+    except Exception as fault:  # noqa: BLE001 - Triton raises what it likes, and the plain way remains
+        _log.warning("Splatting on %s takes the plain way, since Triton cannot build its kernel: %s", device, fault)
+        return None
+    return splat_in_blocks
+
+
 class _Splat(torch.autograd.Function):
     """The sums of `splat_plainly`, made fast where they can be."""
 
     @staticmethod
     def forward(ctx: Any, source: Tensor, flow: Tensor, metric: Tensor | None, peak: Tensor | None) -> Tensor:
         ctx.save_for_backward(source, flow, metric, peak)
-        return (splat_in_strips if source.device.type == "cpu" else splat_plainly)(source, flow, metric, peak)
+        return _construction(source.device)(source, flow, metric, peak)
 
     @staticmethod
     @once_differentiable

@@ -1,0 +1,68 @@
+"""Learning motion: what the loss is at the start is known, and every clip comes once before any comes again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def task() -> VideoTask:
+    import transformers
+
+    chance = torch.Generator().manual_seed(0)
+    clips, firsts = torch.randn(5, FRAMES, 8, 8, 8, generator=chance) * 3, torch.zeros(5, 3, 64, 64, dtype=torch.uint8)
+    return VideoTask(
+        fresh_network(),
+        fresh_encoder(),
+        transformers.CLIPImageProcessorPil(),
+        latents=clips.half(),
+        firsts=firsts,
+        scale=1 / 3,
+        held_out=(clips.half(), firsts),
+    )
+
+
+def test_at_the_start_it_says_nothing_and_the_loss_is_that_of_the_target(task: VideoTask, tmp_path: Path):
+    """For clean and noise of spread 1, v = (noise - sigma clean) / sqrt(sigma^2 + 1) has spread 1 as well."""
+    found = task.validate(tmp_path, 0)
+    assert set(found) == {"loss", "at 0.3", "at 1", "at 3", "at 10", "at 30"}
+    for value in found.values():
+        assert value == pytest.approx(1, abs=0.03)
+
+
+def test_a_sample_is_always_the_same(task: VideoTask):
+    with torch.no_grad():
+        one, again, other = (task.loss(samples)[0] for samples in ([3, 4], [3, 4], [5, 6]))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_a_batch_is_the_mean_of_its_parts(task: VideoTask):
+    with torch.no_grad():
+        whole, one, other = (task.loss(samples)[0] for samples in ([3, 4, 5, 6], [3, 4], [5, 6]))
+    torch.testing.assert_close(whole, (one + other) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_every_clip_comes_once_before_any_comes_again(task: VideoTask):
+    row: Any = task._row  # the order is decided inside
+    for epoch in range(3):
+        assert sorted(row(5 * epoch + number) for number in range(5)) == list(range(5))
+    assert [row(number) for number in range(5)] != [row(5 + number) for number in range(5)]
+
+
+def test_all_of_it_learns(task: VideoTask):
+    with torch.no_grad():
+        task.model["unet"].conv_out.weight.normal_(0, 0.1)
+    task.loss([0, 1, 2])[0].backward()
+    still = [name for name, parameter in task.model.named_parameters() if parameter.grad is None]
+    # One key is all that there is to attend to, so queries and keys, and the norm before them, decide nothing.
+    assert all("attn2" in name or "norm2" in name or "post_layernorm" in name for name in still), still
