@@ -88,10 +88,9 @@ def test_retiming_1080p_stays_under_800_megabytes_and_does_not_grow(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "rate"), [("crossfade", 24), ("flow", 3)])
+@pytest.mark.parametrize(("engine", "rate"), [("crossfade", 12), ("flow", 2)])
 def test_three_minutes_of_1080p_are_retimed_in_800_megabytes(tmp_path: Path, engine: str, rate: int):
     """Flow takes a second or two for every pair of frames, so there are fewer of them."""
     frames, peak = retime_and_measure(tmp_path, engine, 180, rate)
     assert frames == 2 * 180 * rate
     assert peak < 800, f"{peak:.0f} MB"
-    print(f"{engine}: {peak:.0f} MB")

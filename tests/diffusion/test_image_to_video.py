@@ -57,7 +57,11 @@ def test_the_encoder_sees_what_it_sees_in_the_pipeline(tiny: Any, size: int):
     shown = picture(size)[None]
     resized = (_resize_with_antialiasing(shown, (224, 224)) + 1) / 2
     theirs = tiny.image_processor(
-        images=list(resized.double().numpy()), do_resize=False, do_center_crop=False, do_rescale=False, return_tensors="pt"
+        images=list(resized.double().numpy()),
+        do_resize=False,
+        do_center_crop=False,
+        do_rescale=False,
+        return_tensors="pt",
     ).pixel_values
     torch.testing.assert_close(ours.seen_by_encoder(tiny.image_processor, shown), theirs.float(), rtol=0, atol=1e-4)
 

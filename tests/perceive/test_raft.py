@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from keyweave.base.errors import MissingExtra, ModelError, ModelNotFound
 from keyweave.classical import flow as engine
+from keyweave.cli.main import main
+from keyweave.media.pictures.images import write_image
 from keyweave.media.types import Image
 from keyweave.perceive.raft import Raft, load_raft, searched_size
 from keyweave.protocols import FlowEstimator
@@ -174,6 +176,16 @@ def test_the_flow_engine_moves_things_as_it_is_told(monkeypatch: pytest.MonkeyPa
     inner = slice(60, 140)
     assert np.abs(told[:, inner].astype(int) - np.roll(a.pixels, 10, axis=1)[:, inner]).mean() < 8
     assert np.abs(seen[:, inner].astype(int) - a.pixels[:, inner]).mean() < 8
+
+
+def test_the_command_line_takes_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, Image(ramp(200)))
+    pictures = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    made = main(["inbetween", *pictures, "-o", str(tmp_path / "o.mp4"), "--raft", str(tmp_path / "no.safetensors")])
+    assert made == ModelNotFound.exit_code
+    assert "no.safetensors with weights for RAFT" in capsys.readouterr().err.replace("\n", "")
+    assert not (tmp_path / "o.mp4").exists()
 
 
 # Doors

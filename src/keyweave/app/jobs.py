@@ -18,7 +18,7 @@ from keyweave.app.systems import SYSTEMS, Engine, System, find
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
 from keyweave.base.progress import SILENT, Progress
-from keyweave.base.recipe import InputMark, Recipe
+from keyweave.base.recipe import InputMark, ModelMark, Recipe, sha256_of_file
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
@@ -123,6 +123,9 @@ def plan_job(job: Job) -> Plan:
             refuse_existing(job.output, overwrite=job.overwrite)
         _refuse_input_as_output(job)
     _check_inputs(job, system)
+    engine.check(options)
+    # Weights that are not there are told of by who wants them, with the way to get some.
+    weights = {name: path for name, path in engine.weights(options).items() if path.is_file()}
     recipe = Recipe(
         system=system.name,
         engine=engine.name,
@@ -130,6 +133,7 @@ def plan_job(job: Job) -> Plan:
         options=options.model_dump(mode="json"),
         seed=draw_seed() if job.seed is None else job.seed,
         version=VERSION,
+        models={name: ModelMark(path.name, sha256_of_file(path)) for name, path in weights.items()},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
     )
     return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe)

@@ -108,6 +108,10 @@ def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
             f"The recipe of {found.output} has an option that this version does not take ({name}: {first['msg']}).",
             f"Install keyweave {recipe.version}.",
         ) from None
+    engine = system.pick_engine(recipe.engine)
+    for name, path in engine.weights(options).items():
+        if name in recipe.models and sha256_of_file(existing_file(path)) != recipe.models[name].sha256:
+            raise InputError(f"{path} holds other weights than those that were used then: its checksum differs.")
     return Job(
         system=recipe.system,
         inputs=_inputs(found, inputs),

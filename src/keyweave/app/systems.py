@@ -39,10 +39,25 @@ class Engine:
     reach: Fraction = Fraction(0)
 
     def load(self, options: OutputOptions) -> Inbetweener:
-        """Import the function, and bind the options that it takes."""
-        return partial(
-            _load(self.run), **{name: getattr(options, name) for name in self.takes if hasattr(options, name)}
-        )
+        """Import the function, and bind the options that it takes and that are given."""
+        return partial(_load(self.run), **self._given(options))
+
+    def weights(self, options: OutputOptions) -> dict[str, Path]:
+        """Return the files of weights that it is handed, by option."""
+        return {name: value for name, value in self._given(options).items() if isinstance(value, Path)}
+
+    def check(self, options: OutputOptions) -> None:
+        """Refuse an option that is for another engine."""
+        for engine in ENGINES.values():
+            for name in set(engine.takes) - set(self.takes):
+                field = type(options).model_fields.get(name)
+                if field is not None and getattr(options, name) != field.default:
+                    flag = "--" + name.replace("_", "-")
+                    raise InputError(f"{flag} is not for the engine {self.name}.", f"Use --engine {engine.name}.")
+
+    def _given(self, options: OutputOptions) -> dict[str, Any]:
+        given = {name: getattr(options, name, None) for name in self.takes}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -95,7 +110,7 @@ ENGINES: dict[str, Engine] = {
             "flow",
             "Pictures move along their optical flow, and dissolve where it cannot be trusted. No learning.",
             "keyweave.classical.flow:flow",
-            takes=("linear_light", "near"),
+            takes=("linear_light", "near", "raft"),
             reach=Fraction(3, 10),
         ),
         Engine(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXTRA_OF = {
     "accelerate": "train",
     "diffusers": "generate",
+    "huggingface_hub": "generate",
     "opentimelineio": "editing",
     "peft": "generate",
     "safetensors": "train",

@@ -66,6 +66,8 @@ COMMANDS = {
         Command(
             "toyworld", "Look at the drawn world to train and test on; write clips of it.", "keyweave.cli.toyworld"
         ),
+        Command("models", "List, inspect, check and download the models that draw.", "keyweave.cli.models"),
+        Command("train", "Train one of the models that come with keyweave again.", "keyweave.cli.train"),
         Command("info", "Tell what a file is: streams, rate, length, colour, recipe.", "keyweave.cli.info"),
         Command("doctor", "Tell what this installation can do, and how to add the rest.", "keyweave.cli.doctor"),
         Command("demo", "Make a first film from pictures that keyweave draws itself.", "keyweave.cli.demo"),

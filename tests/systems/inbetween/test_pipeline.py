@@ -72,7 +72,7 @@ def test_options_write_and_read_their_own_json():
     row = wish.model_dump(mode="json")
     assert row == {
         "fps": "24000/1001", "size": "640x360", "fit": "crop", "crf": 20, "frames": None, "duration": "125/2",
-        "at": None, "easing": ["linear"], "loop": False, "ping_pong": False, "linear_light": False,
+        "at": None, "easing": ["linear"], "loop": False, "ping_pong": False, "linear_light": False, "raft": None,
     }  # fmt: skip
     assert InbetweenOptions.model_validate(row) == wish
 

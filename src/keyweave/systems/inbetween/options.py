@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path  # noqa: TC003 - pydantic looks it up
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
@@ -58,6 +59,11 @@ class InbetweenOptions(FilmOptions):
     ping_pong: bool = Field(False, description="go back the way it came, and end just before the beginning")
 
     linear_light: bool = Field(False, description="blend light as a camera does, where the engine blends")
+    raft: Path | None = Field(
+        None,
+        description="weights of RAFT (.safetensors), which then searches motion where the engine does",
+        json_schema_extra={"metavar": "FILE"},
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

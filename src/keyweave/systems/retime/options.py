@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path  # noqa: TC003 - pydantic looks it up
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
@@ -72,6 +73,11 @@ class RetimeOptions(OutputOptions):
         "stretch", description="whether the sound follows, its pitch kept, or is left out"
     )
     linear_light: bool = Field(False, description="blend light as a camera does, where the engine blends")
+    raft: Path | None = Field(
+        None,
+        description="weights of RAFT (.safetensors), which then searches motion where the engine does",
+        json_schema_extra={"metavar": "FILE"},
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

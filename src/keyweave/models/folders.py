@@ -1,0 +1,159 @@
+"""A folder that holds a model: of which kind it is, and whether all that its kind needs is there, whole and safe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keyweave.base.errors import ModelError
+from keyweave.base.files import explain
+from keyweave.models.headers import AGAIN, Header, read_header
+from keyweave.models.layouts import LAYOUTS, NETWORKS, PIPELINES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from keyweave.models.layouts import Kind, Part
+
+INDEX = "model_index.json"
+CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
+PICKLES = (".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth")
+_SAFE_ONLY = "Pickles can run code, so keyweave reads only safetensors; look for another upload, or convert it."
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What `model_index.json` says.
+
+    Args:
+        name: the class of the pipeline.
+        classes: the class of each part, by its folder.
+    """
+
+    name: str
+    classes: dict[str, str]
+
+
+def read_pipeline(folder: Path) -> Pipeline:
+    """Read `model_index.json`."""
+    row = read_object(folder / INDEX)
+    classes = {
+        part: entry[1]
+        for part, entry in row.items()
+        if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str)
+    }
+    return Pipeline(str(row.get("_class_name")), classes)
+
+
+def read_class(folder: Path) -> str:
+    """Read which class a network of its own is, from `config.json`."""
+    row = read_object(folder / CONFIG)
+    named = row.get("_class_name") or row.get("architectures")
+    return str(named[0] if isinstance(named, list) and named else named)
+
+
+def kind_of(folder: Path, ref: str | None = None) -> Kind:
+    """Tell the kind of a folder from the files that diffusers wrote there; `ref` is how a person named it."""
+    ref = ref or str(folder)
+    if (folder / INDEX).is_file():
+        name = read_pipeline(folder).name
+        if name not in PIPELINES:
+            raise ModelError(
+                f"{ref} is a {name}, which keyweave cannot use.", f"It can use: {', '.join(sorted(PIPELINES))}."
+            )
+        return PIPELINES[name]
+    if (folder / CONFIG).is_file():
+        return "part"
+    raise ModelError(
+        f"{ref} is not a model: it has neither {INDEX} nor {CONFIG}.",
+        "Name the folder that diffusers wrote, not one above or inside it.",
+    )
+
+
+def check(folder: Path, kind: Kind) -> None:
+    """Raise unless all that a model of this kind needs is there, and its weights are whole safetensors."""
+    if kind == "part":
+        _refuse_class(folder, read_class(folder), NETWORKS)
+        headers(folder)
+    elif kind in LAYOUTS:
+        pipeline = read_pipeline(folder)
+        for part in LAYOUTS[kind].parts.values():
+            _check_part(folder, part, pipeline)
+    else:
+        for path in folder.rglob("*.safetensors"):
+            read_header(path)
+
+
+def refuse_kind(ref: str, there: Kind, wanted: Kind | None) -> None:
+    """Raise unless a model is of the kind that is needed."""
+    if wanted is not None and there != wanted:
+        raise ModelError(f"{ref} is a model of kind {there}; here one of kind {wanted} is needed.")
+
+
+def headers(folder: Path) -> dict[Path, Header]:
+    """Read the headers of a network's weights, in one file or in several that an index lists."""
+    if (folder / ADAPTER).exists():
+        # transformers would follow it to a base model elsewhere, and read the adapter even from a pickle.
+        raise ModelError(f"{folder} holds an adapter ({ADAPTER}), not a network by itself.", "Merge it into its base.")
+    files = weight_files(folder)
+    if not files:
+        refuse_pickles([path.name for path in folder.iterdir()], str(folder))
+        raise ModelError(f"{folder} has no weights (.safetensors).", AGAIN)
+    for path in files:
+        if not path.is_file():
+            raise ModelError(f"{folder} is incomplete: {path.name} is missing.", AGAIN)
+    return {path: read_header(path) for path in files}
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the files of a network's weights; variants, such as `model.fp16.safetensors`, are not among them."""
+    indexes = [path for path in folder.glob("*.safetensors.index.json") if is_plain(path.name)]
+    if indexes:
+        names = read_object(indexes[0]).get("weight_map")
+        if not isinstance(names, dict) or not all(isinstance(one, str) and "/" not in one for one in names.values()):
+            raise ModelError(f"{indexes[0]} is damaged: it does not list files of weights.", AGAIN)
+        return sorted({folder / name for name in names.values()})
+    return sorted(path for path in folder.glob("*.safetensors") if is_plain(path.name))
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether a file of weights is not a variant (another precision of the same weights)."""
+    return "." not in name.rpartition("/")[2].partition(".safetensors")[0]
+
+
+def refuse_pickles(names: list[str], where: str) -> None:
+    """Raise if there is a pickle among files that should hold weights."""
+    found = [name for name in names if name.endswith(PICKLES)]
+    if found:
+        raise ModelError(f"{where} has its weights only as pickles ({found[0]}).", _SAFE_ONLY)
+
+
+def _check_part(folder: Path, part: Part, pipeline: Pipeline) -> None:
+    if part.folder not in pipeline.classes or not (folder / part.folder).is_dir():
+        raise ModelError(f"{folder} is incomplete: it has no {part.folder}/.", AGAIN)
+    _refuse_class(folder / part.folder, pipeline.classes[part.folder], part.classes)
+    settings = CONFIG if part.learnt else "*.json"
+    if not any((folder / part.folder).glob(settings)):
+        raise ModelError(f"{folder} is incomplete: {part.folder}/{settings} is missing.", AGAIN)
+    if part.learnt:
+        headers(folder / part.folder)
+
+
+def _refuse_class(place: Path, name: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        raise ModelError(f"{place} is a {name}; keyweave loads only {' or '.join(allowed)} there.")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file of settings."""
+    try:
+        row = json.loads(path.read_bytes())
+    except OSError as fault:
+        raise explain(fault, path, "read") from fault
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise ModelError(f"{path} is damaged: it is not a JSON object.", AGAIN)
+    return row

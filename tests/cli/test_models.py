@@ -1,0 +1,159 @@
+"""`keyweave models` in process."""
+
+import json
+import shutil
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from keyweave.cli.main import main
+from keyweave.models import finding, hub
+from keyweave.models.card import ModelCard, write_card
+
+CARD = ModelCard(
+    name="toy-judge",
+    kind="features",
+    says="Tells a fish from a boat.",
+    toy=True,
+    data="the drawn world",
+    recipe="keyweave train toy-judge",
+    seed=0,
+    steps=10,
+    hours=0.5,
+    hardware="2 cores",
+    trained=date(2026, 1, 2),
+    scores={"right_kinds": 0.97},
+    limits="Photographs.",
+    license="Apache-2.0",
+)
+
+
+@pytest.fixture
+def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(finding, "EMBEDDED", tmp_path / "weights")
+    folder = tmp_path / "weights" / "toy-judge"
+    folder.mkdir(parents=True)
+    save_file({"a": np.zeros(300, np.float32)}, folder / "weights.safetensors")
+    write_card(folder, CARD)
+    return folder
+
+
+def rows(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_list(judge: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["models", "list"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.split(maxsplit=4) == ["toy-judge", "features", "1.3", "kB", "Tells a fish from a boat."]
+    assert last == "Others: ./FOLDER or hub:OWNER/NAME@REVISION."
+    assert main(["models", "list", "--json"]) == 0
+    (row,) = rows(capsys.readouterr().out)
+    assert row["models"][0]["card"]["scores"] == {"right_kinds": 0.97}
+
+
+def test_list_goes_on_after_a_damaged_model(judge: Path, capsys: pytest.CaptureFixture[str]):
+    (judge.parent / "broken").mkdir()
+    assert main(["models", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "damaged" in shown
+    assert "is not a model: it has neither" in shown
+    assert "toy-judge" in shown
+    shutil.rmtree(judge.parent)
+    assert main(["models", "list"]) == 0
+    assert (
+        capsys.readouterr().out == "No model comes with this keyweave. Others: ./FOLDER or hub:OWNER/NAME@REVISION.\n"
+    )
+
+
+def test_show(judge: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["models", "show", "toy-judge"]) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["says"] == "Tells a fish from a boat."
+    assert (shown["toy"], shown["bytes"], shown["right"], shown["limits"]) == (
+        "yes",
+        "1.3 kB",
+        "kinds           0.97",
+        "Photographs.",
+    )
+    assert "base" not in shown
+    assert main(["models", "show", "toy-judge", "--json"]) == 0
+    assert rows(capsys.readouterr().out)[0]["card"]["name"] == "toy-judge"
+
+
+def test_show_a_folder_without_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "unet"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"_class_name": "UNetSpatioTemporalConditionModel"}')
+    save_file({"a": np.zeros(3, np.float32)}, folder / "diffusion_pytorch_model.safetensors")
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert main(["models", "show", str(folder), "--json"]) == 0
+    (row,) = rows(capsys.readouterr().out)
+    assert (row["name"], row["kind"], row["license"]) == ("unet", "part", "mit")
+    assert main(["models", "verify", str(folder)]) == 0
+    assert "whole, by their lengths; it has no card with checksums." in capsys.readouterr().out
+
+
+def test_verify(judge: Path, capsys: pytest.CaptureFixture[str]):
+    for argv in (["verify"], ["verify", "toy-judge"]):
+        assert main(["models", *argv]) == 0
+        assert capsys.readouterr().out == "toy-judge: all files are as its card says.\n"
+    (judge / "new.txt").write_text("x")
+    assert main(["models", "verify"]) == 2
+    assert capsys.readouterr().out == f"{judge}/new.txt is not on the card.\n"
+    assert main(["models", "verify", "--json"]) == 2
+    (row,) = rows(capsys.readouterr().out)
+    assert (row["whole"], row["checksums"], len(row["differences"])) == (False, True, 1)
+
+
+def test_pull(judge: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def pulled(text: str, kind: object, *, progress) -> tuple[Path, str]:
+        progress.say("downloading")
+        return judge, f"hub:{text}@c0ffee"
+
+    monkeypatch.setattr(hub, "pull", pulled)
+    assert main(["models", "pull", "hub:a/b"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"hub:a/b@c0ffee: features, 1.3 kB, in {judge}\n"
+    assert "downloading" in shown.err
+    assert main(["models", "pull", "hub:a/b", "--json"]) == 0
+    assert [row["event"] for row in rows(capsys.readouterr().out)] == ["say", "pulled"]
+    assert main(["models", "verify", "hub:a/b"]) == 0
+    assert capsys.readouterr().out == "hub:a/b: all files are as its card says.\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "words"),
+    [
+        (["show"], 2, "keyweave models show needs the NAME of a model. See keyweave models list."),
+        (["pull"], 2, "keyweave models pull needs the NAME of a model."),
+        (["pull", "toy-judge"], 2, "'toy-judge' is not a model of the hub. Write hub:OWNER/NAME"),
+        (["list", "toy-judge"], 2, "keyweave models list takes no name; got 'toy-judge'."),
+        (["show", "toy-jugde"], 3, "There is no embedded model 'toy-jugde'. Did you mean toy-judge?"),
+        (["eat"], 2, "Argument verb: invalid choice: 'eat'"),
+    ],
+)
+def test_doors(argv: list[str], code: int, words: str, judge: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["models", *argv]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_models_are_listed_found_and_checked_without_torch(judge: Path):
+    code = f"""
+import sys
+from pathlib import Path
+from keyweave.cli.main import main
+from keyweave.models import finding
+finding.EMBEDDED = Path({str(judge.parent)!r})
+for argv in ([], ["--help"], ["list"], ["show", "toy-judge"], ["verify"]):
+    main(["models", *argv])
+print("LOADED", *{{name.split(".")[0] for name in sys.modules}})
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = ran.stdout.split("LOADED ")[1].split()
+    assert not {"torch", "diffusers", "transformers", "huggingface_hub", "numpy", "safetensors"} & {*loaded}

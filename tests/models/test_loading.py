@@ -1,0 +1,184 @@
+"""What is loaded computes what diffusers' own pipeline computes, and nothing else can be loaded."""
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from keyweave.base.errors import InputError, MissingExtra, ModelError
+from keyweave.models import loading
+from keyweave.models.finding import Found, find
+from keyweave.models.loading import PartModel, load
+
+diffusers: Any = pytest.importorskip("diffusers")
+PARTS = ("vae", "unet", "image_encoder")
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    loading._parts.cache_clear()
+    yield
+    loading._parts.cache_clear()
+
+
+def loaded(folder: Path, dtype: str = "float32") -> Any:
+    return load(find(str(folder)), device="cpu", dtype=dtype)
+
+
+def test_weights_and_settings_are_those_of_the_stock_pipeline(written: Path):
+    ours, theirs = loaded(written), diffusers.StableVideoDiffusionPipeline.from_pretrained(written)
+    for name in PARTS:
+        mine, stock = getattr(ours, name).state_dict(), getattr(theirs, name).state_dict()
+        assert mine.keys() == stock.keys()
+        assert all(torch.equal(mine[key], stock[key]) for key in mine)
+        network = getattr(ours, name)
+        assert not network.training
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert ours.scheduler.config == theirs.scheduler.config
+    assert ours.image_processor.to_dict() == theirs.feature_extractor.to_dict()
+    assert (ours.card, ours.ref) == (None, str(written))
+
+
+def test_the_stock_pipeline_runs_on_what_was_loaded(written: Path):
+    def clip(pipeline: Any) -> torch.Tensor:
+        pipeline.set_progress_bar_config(disable=True)
+        chance = torch.Generator().manual_seed(3)
+        image = Image.linear_gradient("L").convert("RGB").resize((32, 32))
+        with torch.no_grad():
+            return pipeline(
+                image, height=32, width=32, num_frames=4, num_inference_steps=2, generator=chance, output_type="pt"
+            ).frames
+
+    ours = loaded(written)
+    made = diffusers.StableVideoDiffusionPipeline(
+        ours.vae, ours.image_encoder, ours.unet, ours.scheduler, ours.image_processor
+    )
+    assert torch.equal(clip(made), clip(diffusers.StableVideoDiffusionPipeline.from_pretrained(written)))
+
+
+def test_what_is_stored_in_half_precision_computes_in_the_chosen_one(tiny: Path):
+    for path in tiny.rglob("*.safetensors"):
+        save_file({name: one.bfloat16() for name, one in load_file(path).items()}, path, {"format": "pt"})
+    for dtype in (torch.float32, torch.bfloat16):
+        model = loaded(tiny, str(dtype).removeprefix("torch."))
+        assert {parameter.dtype for name in PARTS for parameter in getattr(model, name).parameters()} == {dtype}
+        assert (model.place.device, f"torch.{model.place.dtype}") == ("cpu", str(dtype))
+
+
+def test_float16_leaves_out_an_autoencoder_that_says_so(tiny: Path):
+    model = loaded(tiny, "float16")
+    assert (model.unet.dtype, model.vae.dtype) == (torch.float16, torch.float32)
+    config = tiny / "vae" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"force_upcast": False}))
+    loading._parts.cache_clear()
+    assert loaded(tiny, "float16").vae.dtype == torch.float16
+
+
+def test_what_was_loaded_is_kept(tiny: Path):
+    one, two = loaded(tiny), loaded(tiny)
+    assert one.unet is two.unet
+    assert one.scheduler is not two.scheduler  # it counts its steps
+    assert loaded(tiny, "bfloat16").unet is not one.unet
+    assert loaded(tiny).unet is one.unet
+    weights = tiny / "unet" / WEIGHTS
+    os.utime(weights, ns=(1, 1))  # written anew
+    assert loaded(tiny).unet is not one.unet
+
+
+def test_a_network_by_itself(written: Path):
+    for name in PARTS:
+        model = load(find(str(written / name)), "part", device="cpu", dtype="float32")
+        assert isinstance(model, PartModel)
+        stock = load_file(next((written / name).glob("*.safetensors")))
+        own = model.network.state_dict()
+        assert all(torch.equal(own[key], stock[key]) for key in stock)
+
+
+def test_the_kind_is_checked_at_the_door(written: Path):
+    with pytest.raises(ModelError, match="is a model of kind part; here one of kind image-to-video is needed"):
+        load(find(str(written / "unet")))
+    with pytest.raises(ModelError, match="is a model of kind image-to-video; here one of kind part is needed"):
+        load(find(str(written)), "part")
+
+
+def test_tensors_that_are_missing_are_not_made_up(tiny: Path):
+    path = tiny / "unet" / WEIGHTS
+    rows = load_file(path)
+    del rows["conv_in.bias"]
+    save_file(rows, path, {"format": "pt"})
+    with pytest.raises(ModelError, match=r"does not fit a UNet.*: 1 tensors are missing or misshapen \(conv_in.bias\)"):
+        loaded(tiny)
+
+
+def test_settings_that_do_not_fit_the_weights(tiny: Path):
+    config = tiny / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"cross_attention_dim": 64}))
+    with pytest.raises(ModelError, match=f"^{tiny}/unet (cannot be loaded as|does not fit) a UNetSpatioTemporal"):
+        loaded(tiny)
+    config.write_text("{")
+    with pytest.raises(ModelError, match=f"^{tiny}/unet cannot be loaded as a UNetSpatioTemporal"):
+        loaded(tiny)
+
+
+def test_a_device_is_refused_before_weights_are_read(written: Path):
+    with pytest.raises(InputError, match="no device"):
+        load(find(str(written)), device="tpu")
+
+
+def test_a_package_that_is_missing_is_named(written: Path, monkeypatch: pytest.MonkeyPatch):
+    found = find(str(written))
+    real = importlib.import_module
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name == "diffusers":
+            raise ModuleNotFoundError(name="diffusers")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(
+        MissingExtra, match=r"Loading a generative model needs the package diffusers.*keyweave\[generate\]"
+    ):
+        load(found)
+
+
+def test_the_libraries_draw_no_bars(tiny: Path, capsys: pytest.CaptureFixture[str]):
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    loaded(tiny)
+    assert capsys.readouterr().err == ""
+    assert logging.is_progress_bar_enabled() == before
+
+
+def test_with_little_memory_parts_come_one_at_a_time(written: Path, monkeypatch: pytest.MonkeyPatch):
+    """The same numbers; and who comes to the device sends away whom."""
+    plain = loaded(written)
+    loading._parts.cache_clear()
+    monkeypatch.setattr(loading, "free_bytes", lambda device: 1_000_000)
+    spared = loaded(written)
+    hooks = [getattr(spared, name)._hf_hook for name in ("image_encoder", "unet", "vae")]
+    assert [hook.execution_device for hook in hooks] == [torch.device("cpu")] * 3
+    assert [hook.prev_module_hook and hook.prev_module_hook.model for hook in hooks] == [
+        None,
+        spared.image_encoder,
+        spared.unet,
+    ]
+    assert not hasattr(plain.unet, "_hf_hook")
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        latent = [model.vae.encode(x).latent_dist.mode() for model in (plain, spared)]
+        noisy = torch.cat([latent[0], latent[0]], 1)[:, None].expand(1, 4, 8, *latent[0].shape[-2:])
+        made = [model.unet(noisy, 1.0, torch.zeros(1, 1, 32), torch.zeros(1, 3)).sample for model in (plain, spared)]
+    assert torch.equal(*latent)
+    assert torch.equal(*made)
+
+
+def test_found_is_all_that_is_needed(written: Path):
+    assert load(Found(written, "x", "image-to-video", None), device="cpu", dtype="float32").ref == "x"
