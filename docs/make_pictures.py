@@ -23,7 +23,9 @@ from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
 from keyweave.media.types import Frame, Image
 from keyweave.metrics.panels import report_panels
+from keyweave.toyworld.export import Cast, sheet, shots
 from keyweave.toyworld.landscape import landscape
+from keyweave.toyworld.scenes import KINDS
 
 PICTURES = Path(__file__).parent / "pictures"
 BETWEEN = 15
@@ -88,8 +90,20 @@ def sheet_of(first: Frame, last: Frame, title: str) -> Image:
     return strip(rows, times=[Fraction(number, 16) for number in SHOWN], title=title)
 
 
+def world() -> None:
+    """Draw who lives in the drawn world: each kind of actor, and the puppets."""
+    kinds = [
+        shot for n, kind in enumerate(KINDS) for shot in shots("test", 1, kind=kind, seed=n, size=(96, 96), truth=False)
+    ]
+    write_image(PICTURES / "toyworld-actors.png", sheet(kinds), overwrite=True)
+    casts: tuple[Cast, ...] = ("creature", "dancer", "face")
+    puppets = [shot for cast in casts for shot in shots("test", 1, cast=cast, size=(128, 128), truth=False)]
+    write_image(PICTURES / "toyworld-cast.png", sheet(puppets), overwrite=True)
+
+
 def pages() -> None:
     """Draw all pictures of the pages."""
+    world()
     for name, scene in SCENES.items():
         title = (scene.__doc__ or "").splitlines()[0].rstrip(".")
         write_image(PICTURES / f"flow-{name}.png", sheet_of(scene(0), scene(1), title), overwrite=True)
@@ -113,9 +127,9 @@ def main() -> None:
     for folder in options.folders:
         pictures = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))
         first, *_, last = sorted(pictures, key=lambda path: path.stem.startswith("end"))
-        sheet = sheet_of(keyweave.read_image(first).pixels, keyweave.read_image(last).pixels, folder.name)
+        made = sheet_of(keyweave.read_image(first).pixels, keyweave.read_image(last).pixels, folder.name)
         options.output.mkdir(parents=True, exist_ok=True)
-        write_image(options.output / f"{folder.name}.png", sheet, overwrite=True)
+        write_image(options.output / f"{folder.name}.png", made, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A project makes the film that its keyframes would make on the command line."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +37,20 @@ def test_the_same_film_either_way(project: Path, keyframes):
     assert np.array_equal(made.frames, typed.frames)
 
 
-def test_every_keyframe_stays_at_its_time_at_every_rate(project: Path):
+def test_five_keyframes_with_easings_of_their_own_stay_at_their_times_at_every_rate(project: Path):
+    times = ("0", "0.5", "1.25", "2", "37/12")
+    easings = ("ease-in", "bounce", "cubic-bezier(0.3, 0, 0.1, 1)", "elastic", "linear")
+    names = ("in/a.png", "in/b.png", "in/a.png", "in/b.png", "in/a.png")
+    rows = [{"image": name, "at": at, "easing": how} for name, at, how in zip(names, times, easings, strict=True)]
+    rows[-1].pop("easing")
+    project.write_text(json.dumps(json.loads(project.read_text()) | {"keyframes": rows}))
     for fps in (24, 60):
         clip = run_job(job_of(project, over={"fps": fps})).clip
-        assert len(clip) == 2 * fps + 1
-        for second, color in ((0, (120, 30, 40)), (1, (60, 180, 240)), (2, (120, 30, 40))):
-            assert (clip.frames[second * fps] == color).all()
+        ticks = [Fraction(at) * fps for at in times]
+        assert len(clip) == ticks[-1] + 1
+        for tick, name in zip(ticks, names, strict=True):
+            assert tick.denominator == 1
+            assert (clip.frames[int(tick)] == ((120, 30, 40) if name == "in/a.png" else (60, 180, 240))).all()
 
 
 def test_render_and_rerun(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

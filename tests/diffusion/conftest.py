@@ -19,14 +19,16 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def tiny() -> Any:
     """Its parts; pictures of 32x32, four frames."""
-    import diffusers
     import transformers
+    from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
     torch.manual_seed(0)
     shape: dict[str, Any] = {"block_out_channels": (32, 32), "down_block_types": ("DownEncoderBlock2D",) * 2}
     return SimpleNamespace(
-        vae=diffusers.AutoencoderKLTemporalDecoder(**shape, latent_channels=4, layers_per_block=1).eval(),
-        unet=diffusers.UNetSpatioTemporalConditionModel(
+        vae=AutoencoderKLTemporalDecoder(**shape, latent_channels=4, layers_per_block=1).eval(),
+        unet=UNetSpatioTemporalConditionModel(
             sample_size=16,
             block_out_channels=(32, 64),
             down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
@@ -50,7 +52,7 @@ def tiny() -> Any:
             )
         ).eval(),
         image_processor=transformers.CLIPImageProcessorPil(),
-        scheduler=diffusers.EulerDiscreteScheduler(
+        scheduler=EulerDiscreteScheduler(
             beta_start=0.00085,
             beta_end=0.012,
             beta_schedule="scaled_linear",

@@ -20,7 +20,9 @@ def picture(size: int = 32, seed: int = 1) -> torch.Tensor:
 
 @pytest.mark.parametrize("guidance", [(1.0, 1.0), (1.0, 3.0)])
 def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guidance: tuple[float, float]):
-    from diffusers import StableVideoDiffusionPipeline
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
 
     shown = picture()
     made = ours.image_to_video(tiny, shown[None], seed=7, steps=5, guidance=guidance)
@@ -35,7 +37,7 @@ def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guid
         feature_extractor=tiny.image_processor,
     )
     pipeline.set_progress_bar_config(disable=True)
-    frames = pipeline(
+    result: Any = pipeline(
         Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()),
         height=32,
         width=32,
@@ -44,9 +46,9 @@ def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guid
         max_guidance_scale=guidance[1],
         latents=gaussian((4, 4, 16, 16), 7, "latents", 0)[None],
         output_type="pt",
-    ).frames
+    )
     assert made.shape == (1, 4, 3, 32, 32)
-    torch.testing.assert_close((made + 1) / 2, torch.as_tensor(frames), rtol=0, atol=1e-4)
+    torch.testing.assert_close((made + 1) / 2, torch.as_tensor(result.frames), rtol=0, atol=1e-4)
     assert made.std() > 0.05
 
 
@@ -101,10 +103,10 @@ def test_levels_of_noise_are_those_of_the_family(tiny: Any):
 
 
 def test_another_kind_of_scheduler_is_refused():
-    import diffusers
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
     with pytest.raises(InputError, match="predicts epsilon at discrete times"):
-        sigmas_of(diffusers.EulerDiscreteScheduler(), 5)
+        sigmas_of(EulerDiscreteScheduler(), 5)
 
 
 def test_no_steps_are_refused(tiny: Any):

@@ -27,7 +27,7 @@ def test_euler_is_exact_for_one_gaussian(mean: float, spread: float):
 
 def test_one_step_to_nothing_is_the_clean_guess():
     x, guess = torch.randn(3), torch.randn(3)
-    torch.testing.assert_close(sample_euler(lambda *_: guess, x, torch.tensor([5.0, 0.0])), guess)
+    torch.testing.assert_close(sample_euler(lambda x, sigma: guess, x, torch.tensor([5.0, 0.0])), guess)
 
 
 @pytest.mark.parametrize("sigma", [0.01, 1.0, 300.0])
@@ -40,5 +40,7 @@ def test_a_velocity_gives_back_what_it_was_made_from(sigma: float):
 
 def test_guidance_is_a_scale_for_each_frame():
     told, untold = torch.ones(1, 3, 2, 2, 2), torch.zeros(1, 3, 2, 2, 2)
-    made = guided(lambda *_: told, lambda *_: untold, torch.tensor([0.0, 1.0, 2.5]))(told, torch.tensor(1.0))
+    made = guided(lambda x, sigma: told, lambda x, sigma: untold, torch.tensor([0.0, 1.0, 2.5]))(
+        told, torch.tensor(1.0)
+    )
     assert made[0, :, 0, 0, 0].tolist() == [0.0, 1.0, 2.5]

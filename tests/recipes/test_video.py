@@ -23,7 +23,7 @@ def task() -> VideoTask:
     return VideoTask(
         fresh_network(),
         fresh_encoder(),
-        transformers.CLIPImageProcessorPil(),
+        transformers.CLIPImageProcessor(),
         latents=clips.half(),
         firsts=firsts,
         scale=1 / 3,
@@ -61,7 +61,7 @@ def test_every_clip_comes_once_before_any_comes_again(task: VideoTask):
 
 def test_all_of_it_learns(task: VideoTask):
     with torch.no_grad():
-        task.model["unet"].conv_out.weight.normal_(0, 0.1)
+        task.model.get_parameter("unet.conv_out.weight").normal_(0, 0.1)
     task.loss([0, 1, 2])[0].backward()
     still = [name for name, parameter in task.model.named_parameters() if parameter.grad is None]
     # One key is all that there is to attend to, so queries and keys, and the norm before them, decide nothing.

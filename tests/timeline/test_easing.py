@@ -106,6 +106,14 @@ def test_back_overshoots_by_a_tenth_and_elastic_swings():
     assert sum(a * b < 0 for a, b in pairwise(swing)) == 7
 
 
+@given(UNIT, UNIT, UNIT, UNIT, st.floats(0.001, 0.999))
+def test_a_bezier_with_its_axes_swapped_is_the_inverse(x1: float, y1: float, x2: float, y2: float, passed: float):
+    there, back = cubic_bezier(x1, y1, x2, y2), cubic_bezier(y1, x1, y2, x2)
+    come = there(passed)
+    # Where the curve is all but level, a hair of height is a long time: the way is what must agree.
+    assert there(min(1.0, max(0.0, back(come)))) == pytest.approx(come, abs=1e-6)
+
+
 @given(st.sampled_from([text for text in SPELLED if text != "hold"]), SHARES)
 def test_reversed_is_the_same_way_walked_back(text: str, passed: F):
     easing = Easing.parse(text)
