@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyweave.cli.face import show_json, size_words, watched
 from keyweave.cli.parser import Parser, seed
@@ -12,6 +12,8 @@ from keyweave.cli.parser import Parser, seed
 if TYPE_CHECKING:
     import argparse
 
+    from keyweave.base.progress import Progress
+    from keyweave.recipes.features import FeaturesBudget
     from keyweave.recipes.toy_video import Budget
 
 _HOW = """\
@@ -19,7 +21,9 @@ The folder keeps everything: checkpoints, a journal, pictures of the loss and of
 even killed, the same command goes on where it was; --minutes and --seed are then those of the beginning.
 
 recipes:
-  toy-video    image-to-video in the drawn world: 14 frames of 64x64"""
+  toy-video     image-to-video in the drawn world: 14 frames of 64x64
+  toy-features  a judge of such videos: who is seen, of what colour, and which way does time run?"""
+_MINUTES = {"toy-video": 180.0, "toy-features": 40.0}
 _MOST_MINUTES = 10_000
 
 
@@ -28,10 +32,10 @@ def build(name: str) -> Parser:
     says = "Train one of the models that come with keyweave again."
     parser = Parser(name, says, usage="RECIPE -o FOLDER [options]", epilog=_HOW)
     add = parser.add_argument
-    add("recipe", choices=("toy-video",), help="what to train")
+    add("recipe", choices=tuple(_MINUTES), help="what to train")
     add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
-    add("--minutes", type=float, default=180.0, metavar="M", help="how long it may take (default: 180)")
-    add("--processes", type=int, metavar="N", help="how many share the work (default: one for each core)")
+    add("--minutes", type=float, metavar="M", help="how long it may take (default: 180; toy-features: 40)")
+    add("--processes", type=int, metavar="N", help="how many share toy-video's work (default: one for each core)")
     add("--seed", type=seed, default=0, metavar="N", help="another world and another chance (default: 0)")
     add("--dry-run", action="store_true", help="measure, say what would be done, and do nothing")
     add("--json", action="store_true", help="print events as JSON lines")
@@ -43,44 +47,97 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
     from keyweave.base.extras import need  # noqa: PLC0415
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    processes = args.processes or min(cores, 4)
+    if args.minutes is None:
+        args.minutes = _MINUTES[args.recipe]
     if not 0 < args.minutes <= _MOST_MINUTES:
         raise InputError(f"--minutes is {args.minutes:g}; it should be above 0, up to {_MOST_MINUTES:,}.")
-    if processes not in (1, 2, 4):
-        raise InputError(f"--processes is {processes}; batches can be shared by 1, 2 or 4.")
     for package in ("diffusers", "transformers", "accelerate"):
         need(package, "training")
-    from keyweave.recipes.toy_video import assemble, read_budget, write_budget  # noqa: PLC0415
-    from keyweave.training.processes import run_together  # noqa: PLC0415
-
     with watched(args.command, as_json=args.json) as progress:
-        budget = read_budget(args.output)
-        if budget is None or args.dry_run:
-            progress.say("Measuring how fast this machine is.")
-            budget = _measured(args, processes)
-            if args.dry_run:
-                return 0
-            write_budget(args.output, budget)
-        run_together("keyweave.recipes", [str(args.output)], processes, args.output / "logs", progress)
-        assemble(args.output, budget, args.output / "model")
-        progress.end()
-    if not args.json:
-        print(f"\n{args.output / 'model'}: use it as --model {args.output / 'model'}")
+        done = (_train_video if args.recipe == "toy-video" else _train_features)(args, progress)
+        if done:
+            progress.end()
+    if done and not args.json:
+        print(f"\n{args.output / 'model'}: `keyweave models show {shown(args.output / 'model')}` tells how good it is")
     return 0
 
 
-def _measured(args: argparse.Namespace, processes: int) -> Budget:
+def shown(folder: Path) -> str:
+    """Return a folder as `keyweave models` wants it: not to be mistaken for an embedded name."""
+    return str(folder) if folder.is_absolute() or str(folder).startswith((".", "~")) else f"./{folder}"
+
+
+def _train_video(args: argparse.Namespace, progress: Progress) -> bool:
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.models.finding import find  # noqa: PLC0415
+    from keyweave.perceive.features import load_features  # noqa: PLC0415
+    from keyweave.recipes.kept import keep_budget, kept_budget  # noqa: PLC0415
+    from keyweave.recipes.toy_video import Budget, finish  # noqa: PLC0415
+    from keyweave.training.processes import run_together  # noqa: PLC0415
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = args.processes or (4 if cores >= 4 else 2 if cores >= 2 else 1)
+    if processes not in (1, 2, 4):
+        raise InputError(f"--processes is {processes}; batches can be shared by 1, 2 or 4.")
+    judge = load_features(find("toy-features", "features"), device="cpu")
+    budget = None if args.dry_run else kept_budget(args.output, Budget)
+    if budget is None:
+        budget = _plan_video(args, processes, progress)
+        if args.dry_run:
+            return False
+        keep_budget(args.output, budget)
+    run_together("keyweave.recipes", [str(args.output)], processes, args.output / "logs", progress)
+    finish(args.output, budget, judge, progress)
+    return True
+
+
+def _plan_video(args: argparse.Namespace, processes: int, progress: Progress) -> Budget:
     from keyweave.recipes.budgets import measure  # noqa: PLC0415
 
+    progress.say("Measuring how fast this machine is.")
     found = measure(args.seed)
     budget = found.budget(args.minutes, processes, args.seed)
-    row = {**vars(budget), "processes": processes, "bytes": found.bytes}
+    _tell(
+        args,
+        {**vars(budget), "processes": processes, "bytes": found.bytes},
+        f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames",
+        f"clips encoded: {budget.clips:,}",
+        f"motion: {budget.motion} steps of 24 clips",
+        f"{args.minutes:g} minutes with {processes} processes of about {size_words(2 * found.bytes)} each",
+    )
+    return budget
+
+
+def _train_features(args: argparse.Namespace, progress: Progress) -> bool:
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.recipes.features import FeaturesBudget, make_features  # noqa: PLC0415
+    from keyweave.recipes.kept import keep_budget, kept_budget  # noqa: PLC0415
+
+    if args.processes not in (None, 1):
+        raise InputError(f"--processes is {args.processes}; toy-features is so small that one process trains it.")
+    budget = None if args.dry_run else kept_budget(args.output, FeaturesBudget)
+    if budget is None:
+        budget = _plan_features(args, progress)
+        if args.dry_run:
+            return False
+        keep_budget(args.output, budget)
+    make_features(args.output, budget.steps, budget.seed, progress)
+    return True
+
+
+def _plan_features(args: argparse.Namespace, progress: Progress) -> FeaturesBudget:
+    from keyweave.recipes.features import FeaturesBudget, measured_features  # noqa: PLC0415
+
+    progress.say("Measuring how fast this machine is.")
+    found = measured_features(args.seed)
+    budget = FeaturesBudget(max(1, int(60 * args.minutes / found.seconds)), args.seed)
+    size = size_words(2 * found.bytes)
+    _tell(args, {**vars(budget), "bytes": found.bytes}, f"{budget.steps} steps, {args.minutes:g} minutes, {size}")
+    return budget
+
+
+def _tell(args: argparse.Namespace, row: dict[str, Any], *lines: str) -> None:
     if args.json:
         show_json({"event": "planned", **row})
     elif args.dry_run:
-        print(f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames")
-        print(f"clips encoded: {budget.clips:,}")
-        print(f"motion: {budget.motion} steps of 24 clips")
-        print(f"{args.minutes:g} minutes with {processes} processes of about {size_words(2 * found.bytes)} each")
-    return budget
+        print(*lines, sep="\n")

@@ -16,6 +16,7 @@ import torch
 
 from keyweave.base.errors import MissingExtra, ModelError, ModelNotFound
 from keyweave.base.extras import need
+from keyweave.models.devices import choose
 from keyweave.perceive.filling import resized
 from keyweave.perceive.flow import FlowPair, opaque, resize_flow, shrunk, trust
 
@@ -90,7 +91,7 @@ def load_raft(weights: Path, *, device: str | None = None, pixels: int = PIXELS,
 
     Args:
         weights: what `CONVERT` wrote, or the same of `raft_small`.
-        device: as PyTorch names it; a graphics card if there is one.
+        device: see `devices.choose`.
         pixels: larger pictures are searched at this size.
         updates: how often a flow is refined.
     """
@@ -106,7 +107,7 @@ def load_raft(weights: Path, *, device: str | None = None, pixels: int = PIXELS,
         raise ModelError(
             f"{weights} does not hold the weights of torchvision's RAFT.", f"To get some: {CONVERT}"
         ) from None
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = torch.device(choose(device, "float32").device)
     return Raft(network.eval().requires_grad_(False).to(place), place, pixels, updates)
 
 

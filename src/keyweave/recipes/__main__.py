@@ -12,7 +12,8 @@ from keyweave.base.errors import KeyweaveError
 from keyweave.base.faces import JsonLines
 from keyweave.base.interrupt import stop_on_interrupt
 from keyweave.base.progress import Progress
-from keyweave.recipes.toy_video import read_budget, work
+from keyweave.recipes.kept import kept_budget
+from keyweave.recipes.toy_video import Budget, work
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     torch.set_num_threads(1)  # contended threads are many times slower than processes
     folder = Path(sys.argv[1])
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    budget = read_budget(folder)
+    budget = kept_budget(folder, Budget)
     assert budget is not None, "whoever starts this has written a budget"
     with stop_on_interrupt(lambda _: None) as stop:
         progress = Progress("training", JsonLines(sys.stdout), stop=stop)

@@ -28,7 +28,7 @@ from keyweave.toyworld.scenery import LIGHTS, Place
 from keyweave.toyworld.scenes import KINDS, scene_of
 from keyweave.toyworld.shots import shoot
 from keyweave.training.journal import read
-from keyweave.training.loop import train
+from keyweave.training.loop import Estimate, estimate, train
 from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,11 +43,19 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-STEPS = 400
+STEPS = 1600
 SEEN = 24 / 64**2  # the share of a picture that an actor must fill to be recognised; a bud fills less
 _PLACES: tuple[Place, ...] = get_args(Place)
 _ELSEWHERE, _EMPTY, _MELTING, _WORN = 0.5, 0.06, 0.15, 0.5  # how often
 _BATCH, _TOGETHER, _MEASURED, _TESTED = 16, 16, 96, 400
+
+
+@dataclass(frozen=True)
+class FeaturesBudget:
+    """How much is learnt: so many steps; the seed decides all chance."""
+
+    steps: int = STEPS
+    seed: int = 0
 
 
 def fresh_features(seed: int = 0) -> ToyFeatures:
@@ -241,6 +249,11 @@ def plan_of(steps: int, seed: int = 0) -> Plan:
     )
 
 
+def measured_features(seed: int = 0) -> Estimate:
+    """Time a few steps; nothing is kept."""
+    return estimate(FeaturesTask(fresh_features(seed), seed=seed), plan_of(STEPS, seed))
+
+
 def make_features(folder: Path, steps: int = STEPS, seed: int = 0, progress: Progress = SILENT) -> ModelCard:
     """Train `toy-features`, or go on where that was stopped; measure it; write it to `folder/model` with its card."""
     network = fresh_features(seed)
@@ -253,11 +266,11 @@ def make_features(folder: Path, steps: int = STEPS, seed: int = 0, progress: Pro
         says="Sees who is in a clip of the drawn world, of what colour, and which way time runs.",
         toy=True,
         data=f"{steps * plan_of(steps).batch:,} clips of 14 frames of 64x64, drawn by keyweave.toyworld",
-        recipe=f"keyweave.recipes.features.make_features(folder, steps={steps}, seed={seed})",
+        recipe=f"keyweave train toy-features, with budget.json: steps {steps}, seed {seed}",
         seed=seed,
         steps=steps,
         hours=round(hours, 3),
-        hardware=_hardware(network),
+        hardware=hardware(network),
         trained=datetime.now(UTC).date(),
         scores={
             f"{name} right, {_TESTED} test clips": round(share, 4)
@@ -271,8 +284,9 @@ def make_features(folder: Path, steps: int = STEPS, seed: int = 0, progress: Pro
         return write_card(made, card)
 
 
-def _hardware(network: ToyFeatures) -> str:
+def hardware(network: nn.Module) -> str:
+    """Say what a network is on."""
     device = next(network.parameters()).device
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} thread(s) of a CPU ({platform.machine()})"
+    return f"a CPU ({platform.machine()})"

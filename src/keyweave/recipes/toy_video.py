@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, replacing, replacing_folder, write_text
+from keyweave.base.files import existing_file, replacing, replacing_folder
 from keyweave.base.progress import SILENT, Progress
+from keyweave.models.card import ModelCard, write_card
+from keyweave.models.finding import find
+from keyweave.models.loading import load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
+from keyweave.recipes.features import hardware
+from keyweave.recipes.scores import video_scores
 from keyweave.recipes.video import VideoTask, fresh_encoder, fresh_network
+from keyweave.training.journal import read
 from keyweave.training.loop import train
 from keyweave.training.plan import Plan
 
@@ -23,13 +28,13 @@ if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
     from torch import nn
 
+    from keyweave.perceive.features import ToyFeatures
     from keyweave.toyworld.scenes import Split
 
 Stage = Literal["squares", "frames", "latents", "motion"]
 STAGES: tuple[Stage, ...] = ("squares", "frames", "latents", "motion")
 HELD_OUT = 200  # clips of the validation split, as latents
 _SQUARE, _WHOLE, _SQUARES = 32, 64, 4  # squares are cut out of several frames of each clip
-_CARD = "budget.json"
 
 
 @dataclass(frozen=True)
@@ -42,13 +47,15 @@ class Budget:
         clips: how many clips are encoded.
         motion: steps of the network.
         seed: decides all chance.
+        tested: how many test clips it is measured on in the end.
     """
 
     squares: int = 1000
-    frames: int = 300
+    frames: int = 600
     clips: int = 6000
     motion: int = 4000
     seed: int = 0
+    tested: int = 200
 
     def plan(self, stage: Literal["squares", "frames", "motion"]) -> Plan:
         """Return the numbers of a stage."""
@@ -60,23 +67,6 @@ class Budget:
             ),
         }
         return replace(plans[stage], follower="muon", seed=self.seed)
-
-
-def write_budget(folder: Path, budget: Budget) -> None:
-    """Keep a budget, so that whoever goes on does the same."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / _CARD, json.dumps(vars(budget), indent=2) + "\n", overwrite=True)
-
-
-def read_budget(folder: Path) -> Budget | None:
-    """Return the budget of a training that was begun; None if there is none."""
-    path = folder / _CARD
-    if not path.exists():
-        return None
-    try:
-        return Budget(**json.loads(existing_file(path).read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        raise InputError(f"{path} is no budget of a training.", "Name a new folder, or mend the file.") from None
 
 
 def work(folder: Path, budget: Budget, *, share: tuple[int, int] = (0, 1), progress: Progress = SILENT) -> None:
@@ -109,6 +99,7 @@ def _learn(
     train(task, budget.plan(stage), folder / stage, title=f"toy-video: {stage}", progress=progress)
     if share[0] == 0:
         _keep(task.model, kept)
+    _wait()  # the next stage of every process begins with what was kept
 
 
 def _autoencoder_task(folder: Path, stage: Literal["squares", "frames"], budget: Budget) -> AutoencoderTask:
@@ -119,14 +110,18 @@ def _autoencoder_task(folder: Path, stage: Literal["squares", "frames"], budget:
 
 
 def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Progress) -> None:
-    from accelerate import PartialState  # noqa: PLC0415 - an extra
-
     vae = trained_autoencoder(folder, budget)
     total = -(-budget.clips // latents.TOGETHER // share[1]) + 1
     with progress.part("encoding", total=total) as part:
         wanted: tuple[tuple[Split, int], ...] = (("validation", HELD_OUT), ("train", budget.clips))
         for split, count in wanted:
             latents.prepare(folder / "latents", vae, count, split=split, seed=budget.seed, share=share, progress=part)
+    _wait()
+
+
+def _wait() -> None:
+    from accelerate import PartialState  # noqa: PLC0415 - an extra
+
     PartialState().wait_for_everyone()
 
 
@@ -157,14 +152,44 @@ def scale_of(clips: torch.Tensor) -> float:
     return round(1 / float(clips[:, 0].float().std()), 4)
 
 
+def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress = SILENT) -> ModelCard:
+    """Write the trained model to `folder/model`, measured as it is stored, with its card."""
+    with replacing_folder(folder / "model", overwrite=True) as made:
+        assemble(folder, budget, made)
+        model = load(find(str(made)))
+        scores = video_scores(model, judge, budget.tested, progress=progress)
+        journals = {stage: read(folder / stage / "journal.jsonl") for stage in ("squares", "frames", "motion")}
+        return write_card(
+            made,
+            ModelCard(
+                name="toy-video",
+                kind="image-to-video",
+                says="Lets a picture of the drawn world go on: 14 frames of 64x64.",
+                toy=True,
+                data=f"{budget.clips:,} clips of 14 frames of 64x64, and as many frames as the autoencoder asked for, "
+                "drawn by keyweave.toyworld",
+                recipe="keyweave train toy-video, with budget.json: "
+                + ", ".join(f"{name} {value}" for name, value in vars(budget).items()),
+                seed=budget.seed,
+                steps=sum(len(rows) for rows in journals.values()),
+                hours=round(sum(row["seconds"] for rows in journals.values() for row in rows) / 3600, 2),
+                hardware=hardware(model.unet),
+                trained=datetime.now(UTC).date(),
+                scores={name: round(value, 4) for name, value in scores.items()},
+                limits="Knows the actors and places of the drawn world and nothing else.",
+                license="Apache-2.0",
+            ),
+        )
+
+
 @torch.no_grad()
 def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None = None) -> None:
-    """Write the model as a folder that the pipeline of diffusers loads.
+    """Write the model as diffusers' own pipeline loads it.
 
     Args:
         folder: of the training.
         budget: how it was trained.
-        output: the new folder.
+        output: a folder that is there.
         weights: of the network and the encoder; those at the end of the training without.
     """
     from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (  # noqa: PLC0415
@@ -194,9 +219,8 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
     parts: dict[str, Any] = {"vae": vae, "unet": both["unet"], "image_encoder": both["image_encoder"]}
     for part in parts.values():
         part.to(torch.bfloat16)
-    with replacing_folder(output, overwrite=True) as made:
-        pipeline = StableVideoDiffusionPipeline(**parts, scheduler=scheduler, feature_extractor=CLIPImageProcessor())
-        pipeline.save_pretrained(made, safe_serialization=True)
+    pipeline = StableVideoDiffusionPipeline(**parts, scheduler=scheduler, feature_extractor=CLIPImageProcessor())
+    pipeline.save_pretrained(output, safe_serialization=True)
 
 
 def _keep(model: nn.Module, path: Path) -> None:

@@ -85,6 +85,8 @@ def _end(running: Sequence[subprocess.Popen[str]]) -> None:
     for process in running:
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _free_port() -> str:

@@ -1,0 +1,142 @@
+"""`keyweave train`: what it refuses, what it plans, and whole trainings that are tiny."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from keyweave.cli.main import main
+from keyweave.cli.train import shown
+from keyweave.models import finding
+from keyweave.models.card import read_card, verify
+from keyweave.recipes import features as judge
+from keyweave.recipes.features import FeaturesBudget
+from keyweave.recipes.kept import keep_budget, kept_budget
+from keyweave.recipes.toy_video import Budget
+
+pytest.importorskip("accelerate")
+pytest.importorskip("diffusers")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["toy-features", "--minutes", "0"], "--minutes is 0; it should be above 0"),
+        (["toy-video", "--minutes", "1e9"], "up to 10,000"),
+        (["toy-video", "--minutes", "nan"], "--minutes is nan"),
+        (["toy-features", "--processes", "2"], "one process trains it"),
+        (["toy-video", "--processes", "3"], "batches can be shared by 1, 2 or 4"),
+        (["toy-videos"], "toy-video"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str):
+    assert main(["train", *options, "-o", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for text in ("{", '{"hats": 3}', "[]"):
+        (tmp_path / "budget.json").write_text(text)
+        assert main(["train", "toy-features", "-o", str(tmp_path)]) == 2
+        assert "budget.json is no budget of this training. Name a new folder" in capsys.readouterr().err
+
+
+def test_a_budget_is_kept_as_it_is(tmp_path: Path):
+    assert kept_budget(tmp_path / "none", Budget) is None
+    keep_budget(tmp_path / "a", Budget(squares=3, seed=7))
+    assert kept_budget(tmp_path / "a", Budget) == Budget(squares=3, seed=7)
+
+
+def test_a_dry_run_says_how_much_and_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(judge, "_BATCH", 2)
+    command = ["train", "toy-features", "-o", str(tmp_path / "run"), "--dry-run", "--minutes", "2"]
+    assert main(command) == 0
+    steps = int(capsys.readouterr().out.split()[0])
+    assert 2 <= steps < 10_000
+    assert main([*command, "--json"]) == 0
+    (planned,) = [row for row in map(json.loads, capsys.readouterr().out.splitlines()) if row["event"] == "planned"]
+    assert planned["steps"] > 1
+    assert planned["bytes"] > 1e6
+    assert not (tmp_path / "run").exists()
+
+
+def test_toy_features_from_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, value in (("_MEASURED", 2), ("_TESTED", 2), ("_BATCH", 2)):
+        monkeypatch.setattr(judge, name, value)
+    keep_budget(tmp_path, FeaturesBudget(steps=2, seed=5))
+    assert main(["train", "toy-features", "-o", str(tmp_path)]) == 0
+    assert f"keyweave models show {tmp_path / 'model'}" in capsys.readouterr().out
+    card = read_card(tmp_path / "model")
+    assert (card.name, card.steps, card.seed, card.recipe) == (
+        "toy-features",
+        2,
+        5,
+        "keyweave train toy-features, with budget.json: steps 2, seed 5",
+    )
+    assert main(["models", "show", str(tmp_path / "model")]) == 0
+
+
+def test_a_folder_is_not_taken_for_a_name():
+    assert shown(Path("runs/a")) == "./runs/a"
+    assert shown(Path("/a")) == "/a"
+    assert shown(Path("../a")) == "../a"
+
+
+@pytest.fixture
+def embedded_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An untrained judge, where the one that ships is looked for."""
+    for name, value in (("_MEASURED", 2), ("_TESTED", 2), ("_BATCH", 2)):
+        monkeypatch.setattr(judge, name, value)
+    judge.make_features(tmp_path / "judge", steps=1)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (tmp_path / "judge" / "model").rename(weights / "toy-features")
+    monkeypatch.setattr(finding, "EMBEDDED", weights)
+    return weights
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("embedded_judge")
+def test_toy_video_from_end_to_end_in_two_processes_and_killed_on_the_way(tmp_path: Path):
+    """The stages follow one another in both; what is made loads, and its card holds."""
+    tiny = Budget(squares=2, frames=2, clips=24, motion=3, tested=2)
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    keep_budget(killed, tiny)
+    keep_budget(whole, tiny)
+    command = [sys.executable, "-m", "keyweave", "train", "toy-video", "--processes", "2", "-o"]
+    first = subprocess.Popen([*command, str(killed)], stderr=subprocess.DEVNULL, start_new_session=True)
+    while not (killed / "squares-2.safetensors").exists():
+        assert first.poll() is None
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    subprocess.run(["pkill", "-9", "-f", f"keyweave.recipes {killed}"], check=False)
+    for folder in (killed, whole):
+        assert main(["train", "toy-video", "--processes", "2", "-o", str(folder)]) == 0
+        assert verify(folder / "model") == []
+    cards = [read_card(folder / "model") for folder in (killed, whole)]
+    assert cards[0].files == cards[1].files
+    assert cards[0].scores == cards[1].scores
+    assert cards[0].steps == 7
+    assert cards[0].scores["clips"] == 2
