@@ -1,6 +1,7 @@
 """Lessons for the judge, what they ask of it, and the judge that ships."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,8 @@ from keyweave.recipes.features import FeaturesTask, fresh_features, judged, less
 from keyweave.toyworld.actors import COLORS
 from keyweave.toyworld.scenes import KINDS, scene_of
 from keyweave.toyworld.shots import shoot
+from keyweave.training.journal import read
+from keyweave.training.loop import train
 
 pytest.importorskip("safetensors")
 pytest.importorskip("accelerate")
@@ -217,3 +220,13 @@ def test_the_judge_that_ships():
     assert found["color"] >= 0.95
     assert found["frame"] >= 0.93
     assert found["nobody"] >= 0.9
+
+
+@pytest.mark.slow
+def test_a_hundred_steps_two_minutes_of_a_core_halve_the_loss(tmp_path: Path):
+    """It begins at what chance gives, 9."""
+    train(FeaturesTask(fresh_features()), replace(recipe.plan_of(100), validate_every=100), tmp_path)
+    losses = [row["loss"] for row in read(tmp_path / "journal.jsonl")]
+    assert len(losses) == 100
+    assert losses[0] > 8
+    assert np.mean(losses[-8:]) < 0.5 * losses[0]

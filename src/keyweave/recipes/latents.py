@@ -71,7 +71,7 @@ def _encoded(vae: AutoencoderKLTemporalDecoder, clips: range, split: Split, seed
     latents, firsts = [], []
     for number in clips:
         frames = shoot(scene_of(split, number, seed=seed)).frames
-        latents.append(encode(vae, to_tensor(frames).to(vae.device)).mode().half().cpu())
+        latents.append(encode(vae, to_tensor(frames).to(vae.device)).mode().half().cpu().contiguous())
         firsts.append(torch.from_numpy(np.moveaxis(frames[0], -1, 0).copy()))
     return {"latents": torch.stack(latents), "first": torch.stack(firsts)}
 
