@@ -1,8 +1,6 @@
-"""A tiny image-to-video model of the released models' classes, with random weights."""
+"""One thread for tiny networks."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -14,55 +12,3 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def tiny() -> Any:
-    """Its parts; pictures of 32x32, four frames."""
-    import transformers
-    from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
-    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
-    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
-
-    torch.manual_seed(0)
-    shape: dict[str, Any] = {"block_out_channels": (32, 32), "down_block_types": ("DownEncoderBlock2D",) * 2}
-    return SimpleNamespace(
-        vae=AutoencoderKLTemporalDecoder(**shape, latent_channels=4, layers_per_block=1).eval(),
-        unet=UNetSpatioTemporalConditionModel(
-            sample_size=16,
-            block_out_channels=(32, 64),
-            down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
-            up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
-            num_attention_heads=(2, 4),
-            layers_per_block=1,
-            cross_attention_dim=32,
-            projection_class_embeddings_input_dim=96,
-            addition_time_embed_dim=32,
-            num_frames=4,
-        ).eval(),
-        image_encoder=transformers.CLIPVisionModelWithProjection(
-            transformers.CLIPVisionConfig(
-                hidden_size=32,
-                projection_dim=32,
-                num_hidden_layers=1,
-                num_attention_heads=2,
-                intermediate_size=64,
-                image_size=224,
-                patch_size=56,
-            )
-        ).eval(),
-        image_processor=transformers.CLIPImageProcessorPil(),
-        scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            prediction_type="v_prediction",
-            interpolation_type="linear",
-            use_karras_sigmas=True,
-            timestep_spacing="leading",
-            timestep_type="continuous",
-            steps_offset=1,
-            sigma_min=0.002,
-            sigma_max=700.0,
-        ),
-    )

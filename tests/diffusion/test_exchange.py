@@ -1,0 +1,209 @@
+"""Branches that exchange attention, against networks apart with their maps written out."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from keyweave.diffusion.exchange import (
+    AttentionExchange,
+    BothWays,
+    Giving,
+    Taking,
+    attend_both_ways,
+    temporal_layers,
+)
+from keyweave.diffusion.quick import make_quick
+
+PARTS = ("to_q", "to_k", "to_v", "to_out.0")
+
+
+@pytest.fixture(scope="module")
+def unet(tiny: Any) -> Any:
+    """Its frames attend to one another: in the fresh network that part is almost nothing."""
+    unet = deepcopy(tiny.unet)
+    for part in unet.modules():
+        if type(part).__name__ == "AlphaBlender":
+            part.mix_factor.data.fill_(0.0)
+    return unet
+
+
+@pytest.fixture(scope="module")
+def given() -> dict[str, Tensor]:
+    chance = torch.Generator().manual_seed(5)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=chance)
+
+    return {
+        "ahead": draw(1, 4, 8, 16, 16),
+        "back": draw(1, 4, 8, 16, 16),
+        "told": draw(1, 1, 32),
+        "told_back": draw(1, 1, 32),
+    }
+
+
+def changed(unet: Any, parts: tuple[str, ...]) -> dict[str, dict[str, Tensor]]:
+    """Matrices of a backward branch, by layer and projection."""
+    chance = torch.Generator().manual_seed(6)
+    found = {}
+    for name in temporal_layers(unet):
+        layer = unet.get_submodule(name)
+        found[name] = {}
+        for part in parts:
+            weight = layer.get_submodule(part).weight.detach()
+            found[name][part] = weight + 0.1 * weight.std() * torch.randn(weight.shape, generator=chance)
+    return found
+
+
+class WrittenOut:
+    """Attention step by step; keeps its map or uses one that was kept, turned."""
+
+    def __init__(self, kept: dict[int, Tensor], take: bool) -> None:
+        self.kept, self.take = kept, take
+
+    def __call__(self, attn: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
+        heads, wide = attn.heads, attn.to_q.out_features // attn.heads
+        out = torch.zeros(x.shape[0], x.shape[1], heads * wide, dtype=x.dtype)
+        maps = []
+        for head in range(heads):
+            part = slice(head * wide, (head + 1) * wide)
+            q, k, v = (f(x)[..., part] for f in (attn.to_q, attn.to_k, attn.to_v))
+            weights = torch.softmax(torch.einsum("bid,bjd->bij", q, k) / wide**0.5, dim=-1)
+            if self.take:
+                weights = torch.rot90(self.kept[attn.number][head], 2, (1, 2))
+            maps.append(weights)
+            out[..., part] = torch.einsum("bij,bjd->bid", weights, v)
+        if not self.take:
+            self.kept[attn.number] = torch.stack(maps)
+        return attn.to_out[0](out)
+
+
+def apart(
+    unet: Any, given: dict[str, Tensor], weights: dict[str, dict[str, Tensor]], rotated: tuple[str, ...]
+) -> tuple[Tensor, Tensor]:
+    """Two whole networks, one after the other."""
+    kept: dict[int, Tensor] = {}
+    results = []
+    for back in (False, True):
+        network = deepcopy(unet)
+        for number, name in enumerate(temporal_layers(network)):
+            layer = network.get_submodule(name)
+            layer.number = number
+            if back:
+                for part, weight in weights.get(name, {}).items():
+                    layer.get_submodule(part).weight.data = weight.clone()
+            layer.set_processor(WrittenOut(kept, take=back and name in rotated))
+        x, told = (given["back"], given["told_back"]) if back else (given["ahead"], given["told"])
+        results.append(network(x, torch.tensor(0.3), told, torch.tensor([[6.0, 127, 0.02]]), return_dict=False)[0])
+    return results[0], results[1]
+
+
+def together(unet: Any, given: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    x, told = torch.cat([given["ahead"], given["back"]]), torch.cat([given["told"], given["told_back"]])
+    ids = torch.tensor([[6.0, 127, 0.02]]).expand(2, -1)
+    return unet(x, torch.tensor(0.3), told, ids, return_dict=False)[0].chunk(2)
+
+
+def in_turn(unet: Any, given: dict[str, Tensor], first: Any, second: Any) -> tuple[Tensor, Tensor]:
+    ids = torch.tensor([[6.0, 127, 0.02]])
+    with AttentionExchange(unet, first):
+        ahead = unet(given["ahead"], torch.tensor(0.3), given["told"], ids, return_dict=False)[0]
+    with AttentionExchange(unet, second):
+        back = unet(given["back"], torch.tensor(0.3), given["told_back"], ids, return_dict=False)[0]
+    return ahead, back
+
+
+def error(made: Tensor, expected: Tensor) -> float:
+    return float((made - expected).norm() / expected.norm())
+
+
+def test_a_turned_map_is_a_map_of_turned_queries_and_keys():
+    chance = torch.Generator().manual_seed(1)
+    q, k, v, w = (torch.randn(3, 2, 7, 4, generator=chance) for _ in range(4))
+    weights = torch.softmax(q @ k.mT / 2, dim=3)
+    made, back = attend_both_ways(q, k, v, w)
+    assert error(made, weights @ v) <= 1e-6
+    assert error(back, torch.rot90(weights, 2, (2, 3)) @ w) <= 1e-6
+    flipped = torch.nn.functional.scaled_dot_product_attention(q.flip(2), k.flip(2), w)
+    assert error(back, flipped) <= 1e-6
+
+
+@pytest.mark.parametrize("parts", [(), ("to_v", "to_out.0"), PARTS])
+@pytest.mark.parametrize("which", ["all", "up", "none"])
+@torch.no_grad()
+def test_one_batch_is_two_networks_apart(unet: Any, given: dict[str, Tensor], parts: tuple[str, ...], which: str):
+    layers = temporal_layers(unet)
+    rotated = {"all": layers, "none": (), "up": tuple(name for name in layers if name.startswith("up"))}[which]
+    weights = changed(unet, parts) if parts else {}
+    expected = apart(unet, given, weights, rotated)
+    both = {name: BothWays(rotated=name in rotated, weights=weights.get(name, {})) for name in layers}
+    with AttentionExchange(unet, both):
+        made = together(unet, given)
+    maps: dict[str, Tensor] = {}
+    turns = in_turn(
+        unet,
+        given,
+        {name: Giving(maps, name) for name in rotated},
+        {name: Taking(maps if name in rotated else None, name, weights.get(name, {})) for name in layers},
+    )
+    assert not maps  # all were taken, none is kept
+    for one, other, right in zip(made, turns, expected, strict=True):
+        assert error(one, right) <= 1e-5
+        assert error(other, right) <= 1e-5
+    if which == "all" and not parts:
+        plain = apart(unet, given, {}, ())
+        assert error(expected[1], plain[1]) > 1e-3  # it makes a difference
+
+
+def test_gradients_are_those_of_two_networks_apart(unet: Any, given: dict[str, Tensor]):
+    layers = temporal_layers(unet)
+    weights = changed(unet, ("to_v", "to_out.0"))
+    learnt = {name: {part: w.clone().requires_grad_() for part, w in row.items()} for name, row in weights.items()}
+    for parameter in unet.parameters():
+        parameter.requires_grad_(False)
+    with AttentionExchange(unet, {name: BothWays(rotated=True, weights=learnt[name]) for name in layers}):
+        together(unet, given)[1].square().sum().backward()
+    network, kept = deepcopy(unet), dict[int, Tensor]()
+    for number, name in enumerate(layers):
+        layer = network.get_submodule(name)
+        layer.number = number
+        layer.set_processor(WrittenOut(kept, take=False))
+    ids = torch.tensor([[6.0, 127, 0.02]])
+    network(given["ahead"], torch.tensor(0.3), given["told"], ids)
+    for name in layers:
+        layer = network.get_submodule(name)
+        layer.set_processor(WrittenOut(kept, take=True))
+        for part, weight in weights[name].items():
+            layer.get_submodule(part).weight.data = weight.clone()
+            layer.get_submodule(part).weight.requires_grad_(True)
+    network(given["back"], torch.tensor(0.3), given["told_back"], ids, return_dict=False)[0].square().sum().backward()
+    for name in layers:
+        for part, weight in learnt[name].items():
+            assert weight.grad is not None
+            expected = network.get_submodule(name).get_submodule(part).weight.grad
+            assert error(weight.grad, expected) <= 1e-4
+
+
+@pytest.mark.parametrize("prepare", [lambda _: None, make_quick])
+def test_leaving_restores_the_network_even_after_a_fault(
+    unet: Any, given: dict[str, Tensor], prepare: Callable[[Any], None]
+):
+    network = deepcopy(unet)
+    prepare(network)
+    before = {name: type(processor) for name, processor in network.attn_processors.items()}
+    layers = temporal_layers(network)
+    exchange = AttentionExchange(network, {name: Giving({}, name) for name in layers})
+    with pytest.raises(RuntimeError), exchange:
+        assert {network.attn_processors[f"{name}.processor"].__class__ for name in layers} == {Giving}
+        network(given["ahead"], torch.tensor(0.3), given["told"][..., :5], torch.zeros(1, 3))
+    assert {name: type(processor) for name, processor in network.attn_processors.items()} == before
+
+
+def test_layers_are_those_where_frames_meet(unet: Any):
+    layers = temporal_layers(unet)
+    assert len(layers) == 4  # one down, one in the middle, two up
+    assert all("temporal_transformer_blocks.0.attn1" in name for name in layers)
