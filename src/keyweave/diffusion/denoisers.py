@@ -40,6 +40,14 @@ class Condition:
     embedding: Tensor
     ids: Tensor
 
+    def beside(self, other: Condition) -> Condition:
+        """Return both in one batch."""
+        return Condition(
+            torch.cat([self.latents, other.latents]),
+            torch.cat([self.embedding, other.embedding]),
+            torch.cat([self.ids, other.ids]),
+        )
+
     def without_picture(self) -> Condition:
         """Return what the network is told where guidance leads away from."""
         return replace(self, latents=torch.zeros_like(self.latents), embedding=torch.zeros_like(self.embedding))
@@ -49,9 +57,10 @@ def velocity(unet: UNetSpatioTemporalConditionModel, x: Tensor, sigma: Tensor, c
     """Ask the network for v = (noise - sigma clean) / sqrt(sigma^2 + 1), of the shape of x (B, F, C, h, w)."""
     wide = sigma.reshape(-1, *[1] * (x.ndim - 1))
     scaled = x / (wide**2 + 1).sqrt()
-    given = torch.cat([scaled, condition.latents], dim=2)
+    # Steps are counted in the precision of x; the network computes in its own.
+    given = torch.cat([scaled.to(condition.latents.dtype), condition.latents], dim=2)
     time = 0.25 * sigma.log()
-    return unet(given, time, condition.embedding, condition.ids, return_dict=False)[0]
+    return unet(given, time, condition.embedding, condition.ids, return_dict=False)[0].to(x.dtype)
 
 
 def clean_from_velocity(x: Tensor, v: Tensor, sigma: Tensor) -> Tensor:

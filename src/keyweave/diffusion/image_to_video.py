@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -11,7 +12,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Condition, Denoiser, guided, sigmas_of, video_denoiser
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.samplers import sample_euler
-from keyweave.diffusion.vae import decode, encode
+from keyweave.diffusion.vae import decode_clips, encode
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
@@ -22,6 +23,24 @@ if TYPE_CHECKING:
 
 _CLIP_SIZE = 224
 FPS, BUCKET, AUGMENTATION, STEPS = 7, 127, 0.02, 25  # what the family was trained with, and is run with
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a network of the family is told besides a picture.
+
+    Args:
+        fps: frames per second that the clip is for.
+        bucket: how much moves.
+        augmentation: the spread of the noise that the picture is given.
+    """
+
+    fps: int = FPS
+    bucket: int = BUCKET
+    augmentation: float = AUGMENTATION
+
+
+TOLD = Told()
 
 
 class VideoParts(Protocol):
@@ -67,7 +86,7 @@ def image_to_video(
     sigmas = sigmas_of(model.scheduler, steps).to(pictures.device)
     shape = tuple(condition.latents.shape[1:])
     noise = torch.stack([gaussian(shape, seed, "latents", number) for number in range(len(pictures))])
-    x = noise.to(condition.latents) * (sigmas[0] ** 2 + 1).sqrt()
+    x = noise.to(sigmas) * (sigmas[0] ** 2 + 1).sqrt()
     return pictures_of(model.vae, sample_euler(denoise, x, sigmas, progress=progress))
 
 
@@ -80,13 +99,13 @@ def denoiser_for(model: VideoParts, condition: Condition, guidance: tuple[float,
     return guided(told, untold, torch.linspace(*guidance, condition.latents.shape[1]))
 
 
-def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: int) -> Condition:
+def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: int, told: Told = TOLD) -> Condition:
     """Return what the network is told about pictures (B, 3, H, W)."""
     noise = torch.stack([gaussian(tuple(pictures.shape[1:]), seed, "picture", k) for k in range(len(pictures))])
-    noisy = pictures + AUGMENTATION * noise.to(pictures)
+    noisy = pictures + told.augmentation * noise.to(pictures)
     latents = encode(model.vae, noisy).mode().to(model.unet.dtype)
     seen: Any = model.image_encoder(seen_by_encoder(model.image_processor, pictures).to(model.unet.dtype))
-    ids = torch.tensor([[FPS - 1, BUCKET, AUGMENTATION]], dtype=model.unet.dtype, device=pictures.device)
+    ids = torch.tensor([[told.fps - 1, told.bucket, told.augmentation]], dtype=model.unet.dtype, device=pictures.device)
     return Condition(
         latents=latents[:, None].expand(-1, frames, -1, -1, -1),
         embedding=seen.image_embeds[:, None],
@@ -94,11 +113,15 @@ def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: int)
     )
 
 
-def pictures_of(vae: AutoencoderKLTemporalDecoder, latents: Tensor) -> Tensor:
-    """Return the pictures (B, F, 3, H, W) in [-1, 1] that scaled latents (B, F, C, h, w) stand for."""
-    frames = latents.shape[1]
-    made = decode(vae, latents.flatten(0, 1) / vae.config["scaling_factor"], frames)
-    return made.unflatten(0, (-1, frames)).float().clamp(-1, 1)
+def pictures_of(vae: AutoencoderKLTemporalDecoder, latents: Tensor, *, chunk: int | None = None) -> Tensor:
+    """Return the pictures (B, F, 3, H, W) in [-1, 1] that scaled latents (B, F, C, h, w) stand for.
+
+    Args:
+        vae: the decoder.
+        latents: of clips.
+        chunk: frames that are decoded at once, where memory is short; all without.
+    """
+    return decode_clips(vae, latents / vae.config["scaling_factor"], chunk).float().clamp(-1, 1)
 
 
 def seen_by_encoder(processor: CLIPImageProcessor, pictures: Tensor) -> Tensor:
