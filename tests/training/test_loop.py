@@ -38,7 +38,7 @@ def program(folder: Path, kill_after: int, **environment: str) -> subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", **environment},
+        env={**os.environ, **environment},
     )
 
 

@@ -122,7 +122,7 @@ class Taking:
             query, key = (_heads(attn, _project(attn, self._weights, name, hidden_states)) for name in _INTO[:2])
             made = attend(query, key, value)
         else:
-            made = self._maps.pop(self._name).flip((2, 3)).to(value.dtype) @ value
+            made = self._maps[self._name].flip((2, 3)).to(value.dtype) @ value
         return _project(attn, self._weights, "to_out.0", _joined(made))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Kind = Literal["image-to-video", "text-to-image", "features", "part"]
+Kind = Literal["image-to-video", "text-to-image", "features", "adapter", "part"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _VAE = "AutoencoderKLTemporalDecoder"

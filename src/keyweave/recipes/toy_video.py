@@ -19,7 +19,7 @@ from keyweave.recipes.features import hardware
 from keyweave.recipes.scores import video_scores
 from keyweave.recipes.video import VideoTask, fresh_encoder, fresh_network
 from keyweave.training.journal import read
-from keyweave.training.loop import train
+from keyweave.training.loop import train, wait_for_all
 from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _learn(
     train(task, budget.plan(stage), folder / stage, title=f"toy-video: {stage}", progress=progress)
     if share[0] == 0:
         _keep(task.model, kept)
-    _wait()  # the next stage of every process begins with what was kept
+    wait_for_all()  # the next stage of every process begins with what was kept
 
 
 def _autoencoder_task(folder: Path, stage: Literal["squares", "frames"], budget: Budget) -> AutoencoderTask:
@@ -116,13 +116,7 @@ def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Prog
         wanted: tuple[tuple[Split, int], ...] = (("validation", HELD_OUT), ("train", budget.clips))
         for split, count in wanted:
             latents.prepare(folder / "latents", vae, count, split=split, seed=budget.seed, share=share, progress=part)
-    _wait()
-
-
-def _wait() -> None:
-    from accelerate import PartialState  # noqa: PLC0415 - an extra
-
-    PartialState().wait_for_everyone()
+    wait_for_all()
 
 
 def trained_autoencoder(folder: Path, budget: Budget) -> AutoencoderKLTemporalDecoder:

@@ -14,6 +14,7 @@ from keyweave.diffusion.image_to_video import AUGMENTATION, BUCKET, FPS, seen_by
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.quick import make_quick
 from keyweave.recipes.autoencoder import CHANNELS
+from keyweave.training.order import Order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ class VideoTask:
         self._held_out = held_out
         self._scale = scale
         self._seed = seed
-        self._epoch = (-1, np.zeros(0, np.int64))
+        self._order = Order(len(latents), seed)
 
     @property
     def model(self) -> nn.Module:
@@ -122,7 +123,7 @@ class VideoTask:
 
     def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
         """Return the mean error of the velocities."""
-        rows = [self._row(number) for number in samples]
+        rows = [self._order.row(number) for number in samples]
         latents, firsts = (part[rows] for part in self._clips)
         # Consecutive samples get noise levels that are spread evenly: a golden ratio apart.
         even = np.array([(0.5 + 0.6180339887498949 * number) % 1 for number in samples])
@@ -165,12 +166,3 @@ class VideoTask:
         target = (noise - wide * clean) / (wide**2 + 1).sqrt()
         made = velocity(self._unet, clean + wide * noise, sigma, condition)
         return (made - target).square().mean(dim=(1, 2, 3, 4))
-
-    def _row(self, number: int) -> int:
-        """Return which clip a sample is: all of them once, in a new order, before any comes again."""
-        count = len(self._clips[0])
-        epoch = number // count
-        if self._epoch[0] != epoch:
-            order = np.random.default_rng(derive(self._seed, "order", epoch)).permutation(count)
-            self._epoch = (epoch, order)
-        return int(self._epoch[1][number % count])

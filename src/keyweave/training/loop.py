@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -138,7 +139,19 @@ def _accelerator(plan: Plan) -> Accelerator:
     need("accelerate", "training")
     from accelerate import Accelerator  # noqa: PLC0415 - slow to import, and an extra
 
-    return Accelerator(mixed_precision="no" if plan.precision == "fp32" else plan.precision)
+    return Accelerator(cpu=_share_cpu(), mixed_precision="no" if plan.precision == "fp32" else plan.precision)
+
+
+def wait_for_all() -> None:
+    """Wait until every process that shares the training has come as far as this."""
+    from accelerate import PartialState  # noqa: PLC0415
+
+    PartialState(cpu=_share_cpu()).wait_for_everyone()
+
+
+def _share_cpu() -> bool:
+    """Tell whether several processes share a CPU: accelerate must be told, the first time that it is asked."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
 
 
 def _trained(model: nn.Module) -> list[nn.Parameter]:

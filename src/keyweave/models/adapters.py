@@ -1,0 +1,135 @@
+"""Adapters: what sets one branch of a network apart, as differences of a few matrices in one safetensors file.
+
+The file carries its card with it. Differences that were learnt on one network apply to others with layers of the same
+names and shapes: those of the 14-frame model to the 25-frame one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from keyweave.base.errors import ModelError, ModelNotFound
+from keyweave.base.extras import need
+from keyweave.base.files import replacing
+from keyweave.models.card import ModelCard
+from keyweave.models.finding import find
+from keyweave.models.headers import AGAIN, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    Matrices = Mapping[str, Mapping[str, Tensor]]  # by layer and projection
+
+FILE = "adapter.safetensors"
+PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
+_CARD, _ROTATED = "keyweave adapter", "rotated layers"
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """A branch of a network.
+
+    Args:
+        differences: of matrices from those of the network, by layer and projection.
+        rotated: names of the layers that take the other branch's map of attention, turned by 180 degrees.
+        card: what is known about it; its `base` is the model that it was learnt on.
+    """
+
+    differences: Matrices
+    rotated: tuple[str, ...]
+    card: ModelCard
+
+
+def write_adapter(path: Path, adapter: Adapter, *, overwrite: bool = False) -> None:
+    """Write an adapter, each difference in the precision that it has."""
+    need("safetensors", "writing an adapter")
+    from safetensors.torch import save_file  # noqa: PLC0415 - an extra
+
+    tensors = {
+        f"{layer}.{part}.weight": difference.detach().cpu().contiguous()
+        for layer, row in adapter.differences.items()
+        for part, difference in row.items()
+    }
+    facts = {_CARD: adapter.card.to_json(), _ROTATED: json.dumps(adapter.rotated)}
+    with replacing(path, overwrite=overwrite) as written:
+        save_file(tensors, written, metadata=facts)
+
+
+def find_adapter(ref: str) -> Path:
+    """Return the file of an adapter: one that is named, or that of a model of kind `adapter`."""
+    from pathlib import Path  # noqa: PLC0415 - only here
+
+    if not ref.endswith(".safetensors"):
+        return find(ref, "adapter").folder / FILE
+    path = Path(ref).expanduser()
+    if not path.is_file():
+        raise ModelNotFound(f"There is no adapter {ref}.", "Check the spelling of the path.")
+    return path
+
+
+def read_adapter(path: Path) -> Adapter:
+    """Read an adapter; anything else is refused in one sentence."""
+    need("safetensors", "reading an adapter")
+    read_header(path)  # whole, and safetensors at all
+    from safetensors import safe_open  # noqa: PLC0415 - an extra
+
+    with safe_open(str(path), framework="pt") as file:
+        facts = file.metadata() or {}
+        if _CARD not in facts:
+            raise ModelError(
+                f"{path} is a safetensors file, but no adapter that keyweave wrote.",
+                "`keyweave models convert-adapter` makes one from the authors' checkpoint.",
+            )
+        try:
+            card = ModelCard.model_validate_json(facts[_CARD])
+            rotated = tuple(map(str, json.loads(facts[_ROTATED])))
+            differences: dict[str, dict[str, Tensor]] = {}
+            for name in file.keys():  # noqa: SIM118 - it is no dict
+                layer, part = _split(name)
+                differences.setdefault(layer, {})[part] = file.get_tensor(name)
+        except (ValidationError, ValueError, KeyError, TypeError):
+            raise ModelError(f"{path} is a damaged adapter: its card or its names cannot be read.", AGAIN) from None
+    return Adapter(differences, rotated, card)
+
+
+def matrices_of(adapter: Adapter, network: nn.Module) -> dict[str, dict[str, Tensor]]:
+    """Return the matrices that the branch has instead of the network's, where and in the precision that those are."""
+    found: dict[str, dict[str, Tensor]] = {}
+    layers = dict(network.named_modules())
+    for layer, row in adapter.differences.items():
+        if layer not in layers:
+            raise _misfit(adapter, f"the network has no {layer}")
+        found[layer] = {}
+        for part, difference in row.items():
+            weight: Tensor = layers[layer].get_submodule(part).weight.detach()  # type: ignore[assignment]
+            if weight.shape != difference.shape:
+                raise _misfit(
+                    adapter, f"{layer}.{part} is {tuple(difference.shape)}, and {tuple(weight.shape)} in the network"
+                )
+            # Added as precisely as can be, and rounded once.
+            found[layer][part] = (weight.float() + difference.to(weight.device).float()).to(weight.dtype)
+    for layer in adapter.rotated:
+        if layer not in layers:
+            raise _misfit(adapter, f"the network has no {layer}")
+    return found
+
+
+def _split(name: str) -> tuple[str, str]:
+    for part in PROJECTIONS:
+        ending = f".{part}.weight"
+        if name.endswith(ending):
+            return name.removesuffix(ending), part
+    raise ValueError(f"{name} is no matrix of an attention layer")
+
+
+def _misfit(adapter: Adapter, why: str) -> ModelError:
+    return ModelError(
+        f"The adapter {adapter.card.name} does not fit: {why}.", f"It was learnt on {adapter.card.base}; use it there."
+    )

@@ -1,0 +1,207 @@
+"""Learning to look backward in time (thesis, chapter 5, algorithm 1): only values and outputs of temporal attention.
+
+The frozen network looks at a noisy clip forward in time and leaves its maps. The learning branch sees the clip
+backward, is told its last frame, and takes the maps turned by 180 degrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from keyweave.base.seeds import derive
+from keyweave.diffusion.denoisers import Condition, velocity
+from keyweave.diffusion.exchange import AttentionExchange, Giving, Taking, temporal_layers
+from keyweave.diffusion.noise import gaussian
+from keyweave.training.order import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from torch import Tensor
+
+VALUES: tuple[str, ...] = ("to_v", "to_out.0")
+ALL: tuple[str, ...] = ("to_q", "to_k", *VALUES)
+_LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of noise at which it is measured
+_TOGETHER = 16
+
+
+class Branch(nn.Module):
+    """Matrices of temporal attention that learn, beginning as those of the network.
+
+    Args:
+        network: stays as it is.
+        parts: which projections of each layer.
+    """
+
+    def __init__(self, network: nn.Module, parts: Sequence[str] = VALUES) -> None:
+        super().__init__()
+        self._base = {layer: network.get_submodule(layer) for layer in temporal_layers(network)}
+        self._names = [(layer, part) for layer in self._base for part in parts]
+        self.matrices = nn.ParameterList(
+            nn.Parameter(self._base[layer].get_submodule(part).weight.detach().float().clone())  # type: ignore[union-attr]
+            for layer, part in self._names
+        )
+
+    @property
+    def weights(self) -> dict[str, dict[str, Tensor]]:
+        """The matrices, by layer and projection."""
+        found: dict[str, dict[str, Tensor]] = {}
+        for (layer, part), matrix in zip(self._names, self.matrices, strict=True):
+            found.setdefault(layer, {})[part] = matrix
+        return found
+
+    def differences(self) -> dict[str, dict[str, Tensor]]:
+        """Return how far they have come from the network's."""
+        return {
+            layer: {
+                part: matrix.detach() - self._base[layer].get_submodule(part).weight.detach().float()  # type: ignore[union-attr,operator]
+                for part, matrix in row.items()
+            }
+            for layer, row in self.weights.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """What is learnt from.
+
+    Args:
+        latents: (N, F, C, h, w) unscaled.
+        firsts: (N, D) what the image encoder says of first frames.
+        lasts: (N, D) the same of last frames.
+    """
+
+    latents: Tensor
+    firsts: Tensor
+    lasts: Tensor
+
+
+@dataclass(frozen=True)
+class Noising:
+    """Which noise is trained on.
+
+    Args:
+        mean: of the logarithm of its spread.
+        spread: of that logarithm.
+        untold: how often the branch is told nothing; the official code never does this.
+    """
+
+    mean: float = 0.7
+    spread: float = 1.6
+    untold: float = 0.0
+
+
+OFFICIAL = Noising()
+
+
+class BackwardTask:
+    """Train the backward branch of a network.
+
+    Args:
+        network: frozen; its gradients are switched off.
+        clips: to learn from.
+        held_out: never trained on.
+        scale: brings latents to a spread of 1.
+        ids: (3,) what the network is told about speed and motion.
+        parts: the projections that learn.
+        rotated: whether the branch takes turned maps; if not, it makes its own (the paper's ablation without them).
+        noising: which noise is trained on.
+        seed: decides all chance.
+    """
+
+    def __init__(
+        self,
+        network: UNetSpatioTemporalConditionModel,
+        clips: Clips,
+        held_out: Clips,
+        *,
+        scale: float,
+        ids: Sequence[float],
+        parts: Sequence[str] = VALUES,
+        rotated: bool = True,
+        noising: Noising = OFFICIAL,
+        seed: int = 0,
+    ) -> None:
+        self._network = network.requires_grad_(False).eval()
+        self._branch = Branch(network, parts)
+        self._clips, self._held_out = clips, held_out
+        self._scale, self._ids = scale, ids
+        self._rotated = rotated
+        self._noising = noising
+        self._seed = seed
+        self._order = Order(len(clips.latents), seed)
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        return self._branch
+
+    @property
+    def branch(self) -> Branch:
+        """The same, with its names."""
+        return self._branch
+
+    def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
+        """Return the mean error of the velocities of reversed clips."""
+        rows = [self._order.row(number) for number in samples]
+        chances = np.array([np.random.default_rng(derive(self._seed, "noising", k)).random(2) for k in samples])
+        even = torch.from_numpy(chances[:, 0]).float().clamp(1e-4, 1 - 1e-4)
+        sigma = torch.exp(self._noising.mean + self._noising.spread * torch.special.ndtri(even))
+        noise = torch.stack([gaussian(tuple(self._clips.latents.shape[1:]), self._seed, "noise", k) for k in samples])
+        told = torch.from_numpy(chances[:, 1] >= self._noising.untold)
+        return self._faults(_take(self._clips, rows), sigma, noise, told).mean(), {}
+
+    @torch.no_grad()
+    def validate(self, folder: Path, step: int) -> dict[str, float]:
+        """Measure on clips that are never trained on, at fixed levels of noise."""
+        del folder, step
+        latents = self._held_out.latents
+        noise = torch.stack([gaussian(tuple(latents.shape[1:]), 0, "validation", k) for k in range(len(latents))])
+        found = {}
+        for level in _LEVELS:
+            faults = []
+            for first in range(0, len(latents), _TOGETHER):
+                rows = list(range(first, min(first + _TOGETHER, len(latents))))
+                same = torch.full((len(rows),), level)
+                faults.append(self._faults(_take(self._held_out, rows), same, noise[rows], same > 0))
+            found[f"at {level:g}"] = float(torch.cat(faults).mean())
+        return {"loss": sum(found.values()) / len(found), **found}
+
+    def _faults(self, clips: Clips, sigma: Tensor, noise: Tensor, told: Tensor) -> Tensor:
+        device, dtype = self._network.device, self._network.dtype
+        raw = clips.latents.float().to(device)
+        clean, sigma, noise = raw * self._scale, sigma.to(device), noise.to(device)
+        noisy = clean + sigma[:, None, None, None, None] * noise
+        shown = told.to(device)[:, None, None, None, None]
+        ids = torch.tensor([list(self._ids)], device=device, dtype=dtype).expand(len(clean), -1)
+
+        def condition(frame: Tensor, seen: Tensor) -> Condition:
+            embedding = seen.to(device) * told.to(device)[:, None]
+            return Condition((frame * shown).expand_as(clean).to(dtype), embedding[:, None].to(dtype), ids)
+
+        ahead = condition(raw[:, :1], clips.firsts)
+        back = condition(raw[:, -1:], clips.lasts)
+        maps: dict[str, Tensor] = {}
+        if self._rotated:
+            giving = {layer: Giving(maps, layer) for layer in self._branch.weights}
+            with torch.no_grad(), AttentionExchange(self._network, giving):
+                velocity(self._network, noisy, sigma, ahead)
+        taking = {
+            layer: Taking(maps if self._rotated else None, layer, row) for layer, row in self._branch.weights.items()
+        }
+        wide = sigma[:, None, None, None, None]
+        target = ((noise - wide * clean) / (wide**2 + 1).sqrt()).flip(1)
+        with AttentionExchange(self._network, taking):
+            made = velocity(self._network, noisy.flip(1), sigma, back)
+        return (made - target).square().mean(dim=(1, 2, 3, 4))
+
+
+def _take(clips: Clips, rows: Sequence[int]) -> Clips:
+    return Clips(clips.latents[rows], clips.firsts[rows], clips.lasts[rows])

@@ -1,0 +1,99 @@
+"""Adapters: written, read, put on, refused."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from keyweave.base.errors import ModelError, ModelNotFound
+from keyweave.diffusion.exchange import temporal_layers
+from keyweave.models import finding
+from keyweave.models.adapters import Adapter, find_adapter, matrices_of, read_adapter, write_adapter
+from keyweave.models.card import ModelCard
+
+SHIPPED = finding.EMBEDDED
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny_video: Any) -> Adapter:
+    layers = temporal_layers(tiny_video.unet)
+    chance = torch.Generator().manual_seed(0)
+    differences = {
+        layer: {
+            part: torch.randn(
+                tiny_video.unet.get_submodule(layer).get_submodule(part).weight.shape, generator=chance
+            ).half()
+            for part in ("to_v", "to_out.0")
+        }
+        for layer in layers
+    }
+    words: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
+    card = ModelCard(
+        name="back", kind="adapter", seed=0, steps=1, hours=0, trained=date(2026, 1, 1), base="toy-video", **words
+    )
+    return Adapter(differences, layers, card)
+
+
+@pytest.fixture
+def file(adapter: Adapter, tmp_path: Path) -> Path:
+    write_adapter(tmp_path / "back.safetensors", adapter)
+    return tmp_path / "back.safetensors"
+
+
+def test_what_is_written_is_read(adapter: Adapter, file: Path):
+    again = read_adapter(find_adapter(str(file)))
+    assert again.card == adapter.card
+    assert again.rotated == adapter.rotated
+    assert again.differences.keys() == adapter.differences.keys()
+    for layer, row in adapter.differences.items():
+        assert again.differences[layer].keys() == row.keys()
+        assert all(torch.equal(again.differences[layer][part], row[part]) for part in row)
+
+
+def test_it_is_added_in_full_precision_and_rounded_once(adapter: Adapter, tiny_video: Any):
+    found = matrices_of(adapter, tiny_video.unet)
+    for layer, row in found.items():
+        for part, matrix in row.items():
+            weight = tiny_video.unet.get_submodule(layer).get_submodule(part).weight
+            assert matrix.dtype == weight.dtype
+            assert not matrix.requires_grad
+            assert torch.equal(matrix, weight.detach() + adapter.differences[layer][part].float())
+
+
+def test_what_does_not_fit_is_refused(adapter: Adapter, tiny_video: Any):
+    layer = next(iter(adapter.differences))
+    wrong = Adapter({layer: {"to_v": torch.zeros(3, 3)}}, (), adapter.card)
+    with pytest.raises(ModelError, match=r"does not fit: .*to_v is \(3, 3\), and .* It was learnt on toy-video"):
+        matrices_of(wrong, tiny_video.unet)
+    for absent in (Adapter({"there.attn1": {}}, (), adapter.card), Adapter({}, ("there.attn1",), adapter.card)):
+        with pytest.raises(ModelError, match=r"the network has no there\.attn1"):
+            matrices_of(absent, tiny_video.unet)
+
+
+def test_other_files_are_refused_in_one_sentence(file: Path, tmp_path: Path):
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, other)
+    with pytest.raises(ModelError, match="no adapter that keyweave wrote"):
+        read_adapter(other)
+    save_file({"a": torch.zeros(2)}, other, metadata={"keyweave adapter": "{}", "rotated layers": "[]"})
+    with pytest.raises(ModelError, match="damaged adapter"):
+        read_adapter(other)
+    other.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(ModelError, match="is truncated"):
+        read_adapter(other)
+    other.write_bytes(b"\x80\x04pickle")
+    with pytest.raises(ModelError, match="not a safetensors file"):
+        read_adapter(other)
+    with pytest.raises(ModelNotFound, match="There is no adapter"):
+        find_adapter(str(tmp_path / "none.safetensors"))
+    with pytest.raises(ModelNotFound, match="There is no embedded model 'none'"):
+        find_adapter("none")
+
+
+def test_a_model_of_another_kind_is_no_adapter(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(finding, "EMBEDDED", SHIPPED)
+    with pytest.raises(ModelError, match="is a model of kind features; here one of kind adapter is needed"):
+        find_adapter("toy-features")

@@ -1,0 +1,111 @@
+"""Learning to look backward."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from keyweave.diffusion.exchange import temporal_layers
+from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Branch, Clips, Noising
+from keyweave.training.loop import train
+from keyweave.training.plan import Plan
+
+pytest.importorskip("accelerate")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def unet(tiny: Any) -> Any:
+    unet = deepcopy(tiny.unet)
+    for part in unet.modules():
+        if type(part).__name__ == "AlphaBlender":
+            part.mix_factor.data.fill_(0.0)
+    return unet
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    chance = torch.Generator().manual_seed(0)
+    return Clips(*(torch.randn(shape, generator=chance) for shape in ((3, 4, 4, 8, 8), (3, 32), (3, 32))))
+
+
+def task_of(unet: Any, clips: Clips, **more: Any) -> BackwardTask:
+    return BackwardTask(unet, clips, clips, scale=0.5, ids=(6, 127, 0.02), **more)
+
+
+def test_only_values_and_outputs_of_temporal_attention_learn(unet: Any, clips: Clips):
+    task = task_of(unet, clips)
+    before = {name: value.clone() for name, value in unet.state_dict().items()}
+    loss, _ = task.loss([0, 1])
+    loss.backward()
+    layers = temporal_layers(unet)
+    assert set(task.branch.weights) == set(layers)
+    for row in task.branch.weights.values():
+        assert set(row) == set(VALUES)
+        for matrix in row.values():
+            assert matrix.grad is not None
+            assert float(matrix.grad.abs().max()) > 0
+    assert all(parameter.grad is None for parameter in unet.parameters())
+    assert all(torch.equal(before[name], value) for name, value in unet.state_dict().items())
+    learnt = sum(matrix.numel() for matrix in task.model.parameters())
+    whole = {layer: unet.get_submodule(layer) for layer in layers}
+    assert learnt == sum(a.to_v.weight.numel() + a.to_out[0].weight.numel() for a in whole.values())
+
+
+def test_the_loss_is_that_of_the_reversed_clip(unet: Any, clips: Clips):
+    """Told everything, without turned maps and unlearnt, it is the network's own error on the clip reversed."""
+    task = task_of(unet, clips, parts=ALL, rotated=False)
+    noise, sigma = torch.randn(3, 4, 4, 8, 8), torch.tensor([0.5, 2.0, 9.0])
+    with torch.no_grad():
+        found = task._faults(clips, sigma, noise, sigma > 0)
+        clean = clips.latents.flip(1) * 0.5
+        noisy = clean + sigma[:, None, None, None, None] * noise.flip(1)
+        for k in range(3):
+            given = torch.cat(
+                [noisy[k] / (sigma[k] ** 2 + 1).sqrt(), clips.latents[k, -1:].expand(4, -1, -1, -1)], dim=1
+            )[None]
+            ids = torch.tensor([[6, 127, 0.02]])
+            v = unet(given, 0.25 * sigma[k].log(), clips.lasts[k][None, None], ids, return_dict=False)[0][0]
+            wanted = (noise[k].flip(0) - sigma[k] * clean[k]) / (sigma[k] ** 2 + 1).sqrt()
+            assert float(found[k]) == pytest.approx(float((v - wanted).square().mean()), rel=1e-4)
+
+
+def test_turned_maps_make_a_difference_and_dropout_too(unet: Any, clips: Clips):
+    losses = {
+        name: float(task_of(unet, clips, **more).loss([4, 5])[0].detach())
+        for name, more in {
+            "turned": {},
+            "again": {},
+            "own": {"rotated": False},
+            "untold": {"noising": Noising(untold=1.0)},
+            "seed": {"seed": 1},
+        }.items()
+    }
+    assert losses["turned"] == losses.pop("again")
+    assert len(set(losses.values())) == len(losses)
+
+
+def test_it_learns_and_differences_are_what_was_learnt(unet: Any, clips: Clips, tmp_path: Path):
+    task = task_of(unet, clips)
+    assert all(not difference.any() for row in task.branch.differences().values() for difference in row.values())
+    before = task.validate(tmp_path, 0)
+    plan = Plan(steps=8, batch=3, learning_rate=0.02, warm_up=1, average=0.5, validate_every=100)
+    train(task, plan, tmp_path / "run")
+    after = task.validate(tmp_path, 8)
+    assert set(after) == {"loss", "at 0.3", "at 1", "at 3", "at 10", "at 30"}
+    assert after["loss"] < 0.96 * before["loss"]
+    again = Branch(unet)
+    for layer, row in task.branch.differences().items():
+        for part, difference in row.items():
+            torch.testing.assert_close(
+                again.weights[layer][part] + difference, task.branch.weights[layer][part], rtol=0, atol=1e-6
+            )
