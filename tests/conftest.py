@@ -1,6 +1,7 @@
 """What every test starts from."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,17 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute on one thread: tiny networks are many times slower with contended ones."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def keyframes(tmp_path: Path) -> tuple[Path, Path]:
     """Two flat pictures of 32x24: a dark red and a light blue one."""
     folder = tmp_path / "in"
@@ -33,7 +45,7 @@ def keyframes(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny_video() -> Any:
     """A tiny image-to-video model of the released models' classes, random: pictures of 32x32, four frames."""
     import torch
@@ -86,7 +98,7 @@ def tiny_video() -> Any:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny(tiny_video: Any) -> Any:
     """The same, by a short name."""
     return tiny_video

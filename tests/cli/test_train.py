@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from keyweave.cli.main import main
 from keyweave.cli.train import shown
@@ -23,13 +22,7 @@ from keyweave.recipes.toy_video import Budget
 pytest.importorskip("accelerate")
 pytest.importorskip("diffusers")
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,19 @@
 """A tiny model of the very classes that released ones have, with random weights, as diffusers itself writes it."""
 
 import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from keyweave.models import finding
 from keyweave.models.card import ModelCard
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _alone(one_thread: None) -> None:
+    """Tiny networks are many times slower with contended threads."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,41 +25,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tiny_video: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder; tests that change it take `tiny`."""
-    diffusers: Any = pytest.importorskip("diffusers")
-    transformers: Any = pytest.importorskip("transformers")
-    torch.manual_seed(0)
-    vae = diffusers.AutoencoderKLTemporalDecoder(
-        latent_channels=4, block_out_channels=(32, 32), down_block_types=("DownEncoderBlock2D",) * 2, layers_per_block=1
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
     )
-    unet = diffusers.UNetSpatioTemporalConditionModel(
-        sample_size=8,
-        block_out_channels=(32, 32),
-        down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
-        up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
-        num_attention_heads=(2, 2),
-        layers_per_block=1,
-        cross_attention_dim=32,
-        projection_class_embeddings_input_dim=96,
-        addition_time_embed_dim=32,
-        num_frames=4,
-    )
-    encoder = transformers.CLIPVisionModelWithProjection(
-        transformers.CLIPVisionConfig(
-            hidden_size=32,
-            projection_dim=32,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=64,
-            image_size=224,
-            patch_size=56,
-        )
-    )
-    scheduler = diffusers.EulerDiscreteScheduler(prediction_type="v_prediction", use_karras_sigmas=True)
-    processor = transformers.CLIPImageProcessorPil()
+
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    diffusers.StableVideoDiffusionPipeline(vae, encoder, unet, scheduler, processor).save_pretrained(folder)
+    parts: dict[str, Any] = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
+    StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor).save_pretrained(folder)
     return folder
 
 

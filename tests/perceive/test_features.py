@@ -1,7 +1,6 @@
 """The network that judges clips: laws that hold whatever it learnt, and its folder."""
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,7 @@ from keyweave.perceive.features import Seen, ToyFeatures, load_features, save_fe
 pytest.importorskip("safetensors")
 PARTS = ("forward", "kinds", "colors", "frame_kinds", "frame_colors", "vector")
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

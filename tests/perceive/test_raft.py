@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -24,13 +23,7 @@ from keyweave.protocols import FlowEstimator
 safetensors = pytest.importorskip("safetensors.torch", reason="needs safetensors")
 PLACE = "torchvision.models.optical_flow"
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Echo(nn.Module):

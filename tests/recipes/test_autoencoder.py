@@ -2,15 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
 
 
 def test_a_step_makes_it_better_and_is_the_same_each_time():

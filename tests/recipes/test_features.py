@@ -1,6 +1,5 @@
 """Lessons for the judge, what they ask of it, and the judge that ships."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,14 +22,6 @@ from keyweave.training.loop import train
 
 pytest.importorskip("safetensors")
 pytest.importorskip("accelerate")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

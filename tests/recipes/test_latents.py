@@ -17,11 +17,7 @@ pytest.importorskip("diffusers")
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     monkeypatch.setattr(latents, "TOGETHER", 2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

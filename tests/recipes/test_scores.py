@@ -21,14 +21,6 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def movers() -> list[Shot[Scene]]:
     shots = [shoot(scene_of("validation", number), truth=True) for number in range(60)]

@@ -7,11 +7,6 @@ from keyweave.diffusion.vae import decode, encode
 from keyweave.recipes.autoencoder import fresh_autoencoder, single_frames
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.mark.parametrize("color", [(-0.8, 0.1, 0.9), (0.5, 0.5, 0.5), (0.9, -0.9, -0.2)])
 def test_flat_colours_come_through(color: tuple[float, float, float]):
     picture = torch.tensor(color)[None, :, None, None].expand(1, 3, 64, 64)

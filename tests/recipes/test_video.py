@@ -8,11 +8,6 @@ import torch
 from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def task() -> VideoTask:
     import transformers

@@ -16,13 +16,7 @@ from keyweave.diffusion.vae import decode
 from keyweave.systems.inbetween.dual import Backward, Fusion, average, linear, two_ways
 from keyweave.systems.inbetween.generate import Sampling, between
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
