@@ -10,7 +10,7 @@ import torch
 
 from keyweave.diffusion.vae import encode
 from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
-from keyweave.recipes.toy_video import Budget
+from keyweave.recipes.toy_video import STAGES, Budget
 from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
 from keyweave.training.loop import estimate
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from keyweave.training.plan import Plan
     from keyweave.training.task import Task
 
-# Shares of the time. The autoencoder bounds how sharp anything can be; motion wants to be seen again and again.
-_SQUARES, _FRAMES, _ENCODING, _MOTION = 0.2, 0.13, 0.12, 0.55
 _FEWEST_CLIPS = 200
 _TESTED = 1.1  # test clips for a minute of training: they take seconds each
 
@@ -45,12 +43,12 @@ class Measured:
     def budget(self, minutes: float, processes: int, seed: int) -> Budget:
         """Return what fits into a time."""
         seconds = 60 * minutes * processes
-        clips = seconds * _ENCODING / self.clip
+        clips = seconds * STAGES["latents"] / self.clip
         return Budget(
-            squares=max(1, int(seconds * _SQUARES / self.squares)),
-            frames=max(1, int(seconds * _FRAMES / self.frames)),
+            squares=max(1, int(seconds * STAGES["squares"] / self.squares)),
+            frames=max(1, int(seconds * STAGES["frames"] / self.frames)),
             clips=max(_FEWEST_CLIPS, 100 * int(clips / 100)),
-            motion=max(1, int(seconds * _MOTION / self.motion)),
+            motion=max(1, int(seconds * STAGES["motion"] / self.motion)),
             seed=seed,
             tested=min(200, max(8, int(_TESTED * minutes))),
         )

@@ -70,7 +70,7 @@ def run_together(module: str, arguments: Sequence[str], processes: int, logs: Pa
 
 def _pass_on(event: dict[str, Any], part: Progress) -> None:
     if event["event"] == "begin" and event["total"]:
-        part.say(f"{event['part'][-1]}: {event['total']:g} steps")
+        part.say(f"{' '.join(event['part'][1:]) or event['part'][0]}: {event['total']:g} steps")
     elif event["event"] in ("say", "warn"):
         part.say(event["text"])
     part.step(max(0.0, event["fraction"] - part.fraction))

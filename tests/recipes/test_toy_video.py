@@ -1,0 +1,40 @@
+"""The stages of the recipe, with what they do left out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyweave.base.progress import Event, Progress
+from keyweave.recipes import toy_video
+from keyweave.recipes.toy_video import STAGES, Budget, work
+
+
+def test_shares_are_a_whole():
+    assert sum(STAGES.values()) == pytest.approx(1)
+
+
+def test_stages_follow_one_another_and_the_bar_never_stands_at_its_end_before_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    done: list[str] = []
+
+    def some_steps(progress: Progress, name: str) -> None:
+        done.append(name)
+        with progress.part("steps", total=2) as part:
+            part.step()
+            part.step()
+
+    def learn(folder: Path, stage: Any, budget: Budget, share: tuple[int, int], progress: Progress) -> None:
+        some_steps(progress, stage)
+
+    monkeypatch.setattr(toy_video, "_learn", learn)
+    monkeypatch.setattr(toy_video, "_encode", lambda folder, budget, share, progress: some_steps(progress, "latents"))
+    events: list[Event] = []
+    work(tmp_path, Budget(), progress=Progress("training", events.append))
+    assert done == list(STAGES)
+    fractions = [event.fraction for event in events]
+    assert fractions == sorted(fractions)
+    before = [event.fraction for event in events if event.part[1:2] != ("motion",)]
+    assert max(before) == pytest.approx(1 - STAGES["motion"])
+    assert fractions[-1] == pytest.approx(1)
