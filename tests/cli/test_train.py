@@ -19,9 +19,6 @@ from keyweave.recipes.features import FeaturesBudget
 from keyweave.recipes.kept import keep_budget, kept_budget
 from keyweave.recipes.toy_video import Budget
 
-pytest.importorskip("accelerate")
-pytest.importorskip("diffusers")
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -45,7 +42,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_budget_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    for text in ("{", '{"hats": 3}', "[]"):
+    for text in ("{", '{"hats": 3}', "[]", "3", '{"steps": "x"}', '{"steps": -1}', '{"steps": true}', '{"steps": 1.5}'):
         (tmp_path / "budget.json").write_text(text)
         assert main(["train", "toy-features", "-o", str(tmp_path)]) == 2
         assert "budget.json is no budget of this training. Name a new folder" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import linalg
 
 from keyweave.base.errors import InputError
 from keyweave.metrics.frechet import frechet_distance, frechet_floor
@@ -32,7 +33,6 @@ def test_diagonal_gaussians_have_a_closed_form():
 @pytest.mark.parametrize(("few", "many", "width"), [(300, 200, 12), (9, 40, 12), (5, 6, 12), (500, 500, 1)])
 def test_it_agrees_with_the_root_of_the_product(few: int, many: int, width: int):
     """The definition written down, for sets larger and smaller than their vectors are long."""
-    linalg = pytest.importorskip("scipy.linalg")
     a, b = drawn(1, few, width), drawn(2, many, width, scale=0.7, shift=0.3)
     first, second = (np.atleast_2d(np.cov(vectors, rowvar=False)) for vectors in (a, b))
     # The root of the symmetric sqrt(A) B sqrt(A) has the trace of the root of A B, and exists for singular ones.

@@ -68,6 +68,8 @@ def test_what_does_not_fit_is_refused(adapter: Adapter, tiny_video: Any):
     wrong = Adapter({layer: {"to_v": torch.zeros(3, 3)}}, (), adapter.card)
     with pytest.raises(ModelError, match=r"does not fit: .*to_v is \(3, 3\), and .* It was learnt on toy-video"):
         matrices_of(wrong, tiny_video.unet)
+    with pytest.raises(ModelError, match="the network's conv_in has no to_v"):
+        matrices_of(Adapter({"conv_in": {"to_v": torch.zeros(3, 3)}}, (), adapter.card), tiny_video.unet)
     for absent in (Adapter({"there.attn1": {}}, (), adapter.card), Adapter({}, ("there.attn1",), adapter.card)):
         with pytest.raises(ModelError, match=r"the network has no there\.attn1"):
             matrices_of(absent, tiny_video.unet)
@@ -81,7 +83,11 @@ def test_other_files_are_refused_in_one_sentence(file: Path, tmp_path: Path):
     save_file({"a": torch.zeros(2)}, other, metadata={"keyweave adapter": "{}", "rotated layers": "[]"})
     with pytest.raises(ModelError, match="damaged adapter"):
         read_adapter(other)
-    other.write_bytes(file.read_bytes()[:-5])
+    whole = file.read_bytes()
+    other.write_bytes(whole.replace(b'"F16"', b'"F99"'))
+    with pytest.raises(ModelError, match="damaged"):
+        read_adapter(other)
+    other.write_bytes(whole[:-5])
     with pytest.raises(ModelError, match="is truncated"):
         read_adapter(other)
     other.write_bytes(b"\x80\x04pickle")

@@ -1,5 +1,6 @@
 """References lead to folders, and each way to fail has its sentence."""
 
+import importlib
 import json
 import re
 import shutil
@@ -186,7 +187,7 @@ def test_weights_that_are_missing_or_short(tiny: Path):
 
 
 def test_weights_in_several_files(tiny: Path):
-    diffusers: Any = pytest.importorskip("diffusers")
+    diffusers: Any = importlib.import_module("diffusers")
     unet = diffusers.UNetSpatioTemporalConditionModel.from_pretrained(tiny / "unet")
     (tiny / "unet" / WEIGHTS).unlink()
     unet.save_pretrained(tiny / "unet", max_shard_size="1MB")

@@ -17,7 +17,7 @@ from keyweave.base.progress import Event, Progress
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.finding import find
 
-huggingface_hub: Any = pytest.importorskip("huggingface_hub")
+huggingface_hub: Any = importlib.import_module("huggingface_hub")
 errors: Any = importlib.import_module("huggingface_hub.errors")
 
 COMMIT, OTHER = "c0ffee" * 6 + "c0ff", "d" * 40

@@ -16,7 +16,7 @@ from keyweave.models import loading
 from keyweave.models.finding import Found, find
 from keyweave.models.loading import PartModel, load
 
-diffusers: Any = pytest.importorskip("diffusers")
+diffusers: Any = importlib.import_module("diffusers")
 PARTS = ("vae", "unet", "image_encoder")
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

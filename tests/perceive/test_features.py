@@ -14,7 +14,6 @@ from keyweave.models.card import ModelCard, write_card
 from keyweave.models.finding import find
 from keyweave.perceive.features import Seen, ToyFeatures, load_features, save_features
 
-pytest.importorskip("safetensors")
 PARTS = ("forward", "kinds", "colors", "frame_kinds", "frame_colors", "vector")
 
 pytestmark = pytest.mark.usefixtures("one_thread")

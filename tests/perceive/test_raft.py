@@ -20,7 +20,7 @@ from keyweave.media.types import Image
 from keyweave.perceive.raft import Raft, load_raft, searched_size
 from keyweave.protocols import FlowEstimator
 
-safetensors = pytest.importorskip("safetensors.torch", reason="needs safetensors")
+safetensors = importlib.import_module("safetensors.torch")
 PLACE = "torchvision.models.optical_flow"
 
 pytestmark = pytest.mark.usefixtures("one_thread")

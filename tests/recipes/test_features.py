@@ -20,9 +20,6 @@ from keyweave.toyworld.shots import shoot
 from keyweave.training.journal import read
 from keyweave.training.loop import train
 
-pytest.importorskip("safetensors")
-pytest.importorskip("accelerate")
-
 
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch):

@@ -12,8 +12,6 @@ from keyweave.recipes.autoencoder import fresh_autoencoder
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 
-pytest.importorskip("diffusers")
-
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch):

@@ -17,9 +17,6 @@ from keyweave.recipes.scores import goes_right, is_mover, video_scores
 from keyweave.toyworld.scenes import Scene, scene_of
 from keyweave.toyworld.shots import Shot, shoot
 
-pytest.importorskip("diffusers")
-pytest.importorskip("transformers")
-
 
 @pytest.fixture(scope="module")
 def movers() -> list[Shot[Scene]]:

@@ -22,7 +22,6 @@ from keyweave.training.plan import Follower, Plan
 sys.path.insert(0, str(Path(__file__).parent))
 from small_task import PLAN, Line, weights
 
-pytest.importorskip("accelerate")
 PROGRAM = str(Path(__file__).parent / "small_task.py")
 
 

@@ -48,6 +48,8 @@ os.rename(mine + ".part", mine)
 while not os.path.exists(last):
     time.sleep(0.02)
 tell("begin", 0.0)
+print("a library that prints", flush=True)
+print("[3]", flush=True)
 tell("say", 0.25, text=f"I am {rank}.")
 tell("step", 0.75)
 """)

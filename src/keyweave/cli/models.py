@@ -21,7 +21,7 @@ verbs:
   pull      download one from the hub, so that it works offline from then on
 
 names:
-  toy-video                  a model that comes with keyweave
+  toy-features               a model that comes with keyweave
   ./mine, /models/mine       a folder that diffusers wrote
   hub:owner/name@revision    a model of the hub; the revision is a branch, a tag or a commit"""
 

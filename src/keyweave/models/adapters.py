@@ -78,14 +78,18 @@ def read_adapter(path: Path) -> Adapter:
     """Read an adapter; anything else is refused in one sentence."""
     need("safetensors", "reading an adapter")
     read_header(path)  # whole, and safetensors at all
-    from safetensors import safe_open  # noqa: PLC0415 - an extra
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - an extra
 
-    with safe_open(str(path), framework="pt") as file:
+    try:
+        file = safe_open(str(path), framework="pt")
+    except SafetensorError:
+        raise ModelError(f"{path} is a damaged adapter: its names cannot be read.", AGAIN) from None
+    with file:
         facts = file.metadata() or {}
         if _CARD not in facts:
             raise ModelError(
                 f"{path} is a safetensors file, but no adapter that keyweave wrote.",
-                "`keyweave models convert-adapter` makes one from the authors' checkpoint.",
+                "`keyweave train inbetween` makes one, and `keyweave models convert-adapter` one of the authors' own.",
             )
         try:
             card = ModelCard.model_validate_json(facts[_CARD])
@@ -94,7 +98,7 @@ def read_adapter(path: Path) -> Adapter:
             for name in file.keys():  # noqa: SIM118 - it is no dict
                 layer, part = _split(name)
                 differences.setdefault(layer, {})[part] = file.get_tensor(name)
-        except (ValidationError, ValueError, KeyError, TypeError):
+        except (ValidationError, ValueError, KeyError, TypeError, SafetensorError):
             raise ModelError(f"{path} is a damaged adapter: its card or its names cannot be read.", AGAIN) from None
     return Adapter(differences, rotated, card)
 
@@ -108,7 +112,10 @@ def matrices_of(adapter: Adapter, network: nn.Module) -> dict[str, dict[str, Ten
             raise _misfit(adapter, f"the network has no {layer}")
         found[layer] = {}
         for part, difference in row.items():
-            weight: Tensor = layers[layer].get_submodule(part).weight.detach()  # type: ignore[assignment]
+            try:
+                weight: Tensor = layers[layer].get_submodule(part).weight.detach()  # type: ignore[assignment]
+            except AttributeError:
+                raise _misfit(adapter, f"the network's {layer} has no {part}") from None
             if weight.shape != difference.shape:
                 raise _misfit(
                     adapter, f"{layer}.{part} is {tuple(difference.shape)}, and {tuple(weight.shape)} in the network"

@@ -16,7 +16,7 @@ _FILE = "budget.json"
 
 
 def keep_budget(folder: Path, budget: Any) -> None:
-    """Write a budget, a flat dataclass, into a folder that may not be there yet."""
+    """Write a budget, a flat dataclass of whole numbers, into a folder that may not be there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / _FILE, json.dumps(vars(budget), indent=2) + "\n", overwrite=True)
 
@@ -27,6 +27,9 @@ def kept_budget(folder: Path, kind: type[T]) -> T | None:
     if not path.exists():
         return None
     try:
-        return kind(**json.loads(existing_file(path).read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        raise InputError(f"{path} is no budget of this training.", "Name a new folder, or mend the file.") from None
+        found = json.loads(existing_file(path).read_text(encoding="utf-8"))
+        if all(type(value) is int and value >= 0 for value in found.values()):
+            return kind(**found)
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise InputError(f"{path} is no budget of this training.", "Name a new folder, or mend the file.")

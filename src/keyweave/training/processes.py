@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import Cancelled, InputError
@@ -58,22 +58,28 @@ def run_together(module: str, arguments: Sequence[str], processes: int, logs: Pa
         with progress.part("training", total=1.0) as part:
             try:
                 for line in first.stdout:
-                    _pass_on(json.loads(line), part)
+                    _pass_on(line, part)
             except Cancelled:
                 first.send_signal(signal.SIGINT)
-                first.wait(_PATIENCE)
+                with suppress(subprocess.TimeoutExpired):
+                    first.wait(_PATIENCE)
                 raise
         if first.wait() != 0:
             fault = _last_line(logs / "process-0.log")
             raise InputError(f"The training stopped: {fault}", f"See {logs} for all of it.")
 
 
-def _pass_on(event: dict[str, Any], part: Progress) -> None:
+def _pass_on(line: str, part: Progress) -> None:
+    try:
+        event: dict[str, Any] = json.loads(line)
+        fraction = float(event["fraction"])
+    except (ValueError, KeyError, TypeError):
+        return  # a library that prints
     if event["event"] == "begin" and event["total"]:
         part.say(f"{' '.join(event['part'][1:]) or event['part'][0]}: {event['total']:g} steps")
     elif event["event"] in ("say", "warn"):
         part.say(event["text"])
-    part.step(max(0.0, event["fraction"] - part.fraction))
+    part.step(max(0.0, fraction - part.fraction))
 
 
 def _last_line(log: Path) -> str:

@@ -12,8 +12,6 @@ from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Branch, 
 from keyweave.training.loop import train
 from keyweave.training.plan import Plan
 
-pytest.importorskip("accelerate")
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
