@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -12,6 +11,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Condition, Denoiser, guided, sigmas_of, video_denoiser
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.samplers import sample_euler
+from keyweave.diffusion.told import TOLD, Told
 from keyweave.diffusion.vae import decode_clips, encode
 
 if TYPE_CHECKING:
@@ -22,25 +22,7 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 _CLIP_SIZE = 224
-FPS, BUCKET, AUGMENTATION, STEPS = 7, 127, 0.02, 25  # what the family was trained with, and is run with
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a network of the family is told besides a picture.
-
-    Args:
-        fps: frames per second that the clip is for.
-        bucket: how much moves.
-        augmentation: the spread of the noise that the picture is given.
-    """
-
-    fps: int = FPS
-    bucket: int = BUCKET
-    augmentation: float = AUGMENTATION
-
-
-TOLD = Told()
+STEPS = 25  # that the family is run with
 
 
 class VideoParts(Protocol):

@@ -10,9 +10,10 @@ from torch import nn
 
 from keyweave.base.seeds import derive
 from keyweave.diffusion.denoisers import Condition, velocity
-from keyweave.diffusion.image_to_video import AUGMENTATION, BUCKET, FPS, seen_by_encoder
+from keyweave.diffusion.image_to_video import seen_by_encoder
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.quick import make_quick
+from keyweave.diffusion.told import AUGMENTATION, BUCKET, FPS
 from keyweave.recipes.autoencoder import CHANNELS
 from keyweave.training.order import Order
 

@@ -10,11 +10,13 @@ from torch import Tensor
 from keyweave.base.errors import InputError
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.exchange import temporal_layers
-from keyweave.diffusion.image_to_video import Told, condition_on, image_to_video
+from keyweave.diffusion.image_to_video import condition_on, image_to_video
 from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.told import Told
 from keyweave.diffusion.vae import decode
 from keyweave.systems.inbetween.dual import Backward, Fusion, average, linear, two_ways
-from keyweave.systems.inbetween.generate import Sampling, between
+from keyweave.systems.inbetween.generate import between
+from keyweave.systems.inbetween.sampling import Sampling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from keyweave.base.errors import InputError
 from keyweave.diffusion.denoisers import clean_from_velocity, velocity
 from keyweave.diffusion.exchange import AttentionExchange, BothWays, Giving, Taking, temporal_layers
 
@@ -97,11 +96,6 @@ def two_ways(
         backward: what sets the backward branch apart.
         in_turn: one branch after the other, with maps kept between: slower, in little more than half of the memory.
     """
-    if first.latents.shape != last.latents.shape:
-        raise InputError(
-            f"The two ends differ in size: {tuple(first.latents.shape)} and {tuple(last.latents.shape)} latents.",
-            "Fit both pictures to one size.",
-        )
     look = _in_turn(unet, backward) if in_turn else _together(unet)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:

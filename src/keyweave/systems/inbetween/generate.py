@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import sigmas_of
-from keyweave.diffusion.image_to_video import TOLD, Told, condition_on, pictures_of
+from keyweave.diffusion.image_to_video import condition_on, pictures_of
 from keyweave.diffusion.noise import gaussian
-from keyweave.diffusion.samplers import SOLVERS, again_and_again, steps_down, walk
+from keyweave.diffusion.samplers import SOLVERS, walk
 from keyweave.systems.inbetween.dual import FUSIONS, Backward, two_ways
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.systems.inbetween.sampling import Sampling
 
 PLAIN = Backward()
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a clip is sampled.
-
-    Args:
-        steps: levels of noise that are gone down.
-        repeats: how often each of the first steps is taken again, after adding back the noise that it took away.
-        share: of the steps, which are taken again.
-        solver: who makes the steps.
-        fusion: how the branches' guesses become one.
-        guidance: at a branch's own picture and at its far end; 1 is none, at half the price.
-        told: what the network is told besides pictures.
-    """
-
-    steps: int = 25
-    repeats: int = 0
-    share: float = 0.5
-    solver: Literal["euler", "heun", "multistep"] = "euler"
-    fusion: Literal["average", "linear"] = "average"
-    guidance: tuple[float, float] = (1.0, 3.0)
-    told: Told = TOLD
-
-    @property
-    def path(self) -> list[int]:
-        """The way through the levels of noise."""
-        return again_and_again(self.steps, self.repeats, self.share)
-
-    @property
-    def looks(self) -> int:
-        """How many evaluations of both branches it takes, guidance aside."""
-        down = steps_down(self.path)
-        return 2 * down - 1 if self.solver == "heun" else down
 
 
 @torch.no_grad()
@@ -86,23 +52,42 @@ def between(
         chunk: frames that are decoded at once; all without.
         progress: a step for each step of the sampler.
     """
-    frames = frames or int(model.unet.config["num_frames"])
-    first, last = (condition_on(model, pictures, frames, seed=seed, told=sampling.told) for pictures in (firsts, lasts))
-    sigmas = sigmas_of(model.scheduler, sampling.steps).to(firsts.device)
-
-    def draw(*name: str | int) -> Tensor:
-        shape = tuple(first.latents.shape[1:])
-        return torch.stack([gaussian(shape, seed, *name, pair) for pair in range(len(firsts))]).to(sigmas)
-
-    fusion = FUSIONS[sampling.fusion](frames, sampling.guidance)
+    first, last = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
+    fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
     with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
-        made = walk(
-            denoise,
-            draw("latents") * (sigmas[0] ** 2 + 1).sqrt(),
-            sigmas,
-            sampling.path,
-            noise=lambda number, _: draw("again", number),
-            solver=SOLVERS[sampling.solver](),
-            progress=progress,
-        )
+        made = follow(model, denoise, first.latents, seed=seed, sampling=sampling, progress=progress)
     return pictures_of(model.vae, made, chunk=chunk)
+
+
+def ends_of(
+    model: VideoParts, firsts: Tensor, lasts: Tensor, frames: int | None, *, seed: int, told: Told
+) -> tuple[Condition, Condition]:
+    """Return what the network is told about both ends of clips."""
+    if firsts.shape != lasts.shape:
+        sizes = " and ".join(f"{picture.shape[3]}x{picture.shape[2]}" for picture in (firsts, lasts))
+        raise InputError(f"The two ends differ in size: {sizes}.", "Fit both pictures to one size.")
+    frames = frames or int(model.unet.config["num_frames"])
+    first, last = (condition_on(model, pictures, frames, seed=seed, told=told) for pictures in (firsts, lasts))
+    return first, last
+
+
+def follow(
+    model: VideoParts, denoise: Denoiser, latents: Tensor, *, seed: int, sampling: Sampling, progress: Progress
+) -> Tensor:
+    """Follow a denoiser from noise to clean latents (B, F, C, h, w), of the shape of those given."""
+    sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
+    return walk(
+        denoise,
+        noise_like(latents, seed, "latents") * (sigmas[0] ** 2 + 1).sqrt(),
+        sigmas,
+        sampling.path,
+        noise=lambda number, _: noise_like(latents, seed, "again", number),
+        solver=SOLVERS[sampling.solver](),
+        progress=progress,
+    )
+
+
+def noise_like(latents: Tensor, seed: int, *names: str | int) -> Tensor:
+    """Draw noise (B, F, C, h, w); each clip has its own, whatever the others are."""
+    shape = tuple(latents.shape[1:])
+    return torch.stack([gaussian(shape, seed, *names, pair) for pair in range(len(latents))]).to(latents.device)
