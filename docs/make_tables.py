@@ -5,8 +5,9 @@ import re
 import sys
 from pathlib import Path
 
+from keyweave.app.engines import ENGINES
 from keyweave.app.fields import markdown_table
-from keyweave.app.systems import ENGINES, SYSTEMS
+from keyweave.app.systems import SYSTEMS
 from keyweave.timeline.easing import FAMILIES
 from keyweave.timeline.project import schema
 

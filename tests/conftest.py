@@ -102,3 +102,16 @@ def tiny_video() -> Any:
 def tiny(tiny_video: Any) -> Any:
     """The same, by a short name."""
     return tiny_video
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny_video: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as diffusers itself writes it; whoever changes it takes a copy."""
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    parts: dict[str, Any] = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
+    StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor).save_pretrained(folder)
+    return folder

@@ -31,7 +31,7 @@ FLOORS = {
     "app": 7,
     "cli": 8,
     "studio": 8,
-    "bench": 8,
+    "bench": 7.5,
 }
 # What a room may import from outside, where the plan of the house limits it.
 OUTSIDE = {

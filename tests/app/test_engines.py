@@ -1,14 +1,24 @@
 """What an engine is handed, what it refuses, and what the recipe keeps of the weights that it used."""
 
 import json
+import shutil
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keyweave.app import rerun
+from keyweave.app.engines import ENGINES, Bound
 from keyweave.app.jobs import Job, plan_job, run_job
-from keyweave.base.errors import InputError
+from keyweave.base.errors import InputError, KeyweaveError
+from keyweave.base.recipe import sha256_of_file
 from keyweave.classical import crossfade
+from keyweave.diffusion.exchange import temporal_layers
+from keyweave.models import finding
+from keyweave.models.adapters import Adapter, write_adapter
+from keyweave.models.card import ModelCard, write_card
+from keyweave.models.devices import choose
 from keyweave.systems.inbetween.options import InbetweenOptions
 
 
@@ -20,6 +30,70 @@ def job(keyframes: tuple[Path, Path], engine: str, **options: object) -> Job:
 def test_an_option_of_another_engine_is_refused(keyframes: tuple[Path, Path], tmp_path: Path):
     with pytest.raises(InputError, match="--raft is not for the engine crossfade. Use --engine flow."):
         plan_job(job(keyframes, "crossfade", raft=tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "./none"}, "There is no folder ./none."),
+        ({"model": "none"}, "There is no embedded model 'none'."),
+        ({"adapter": "none.safetensors"}, "There is no adapter none.safetensors."),
+        ({"device": "tpu"}, "--device: 'tpu' is no device."),
+        ({"raft": Path("w.safetensors")}, "--raft is not for the engine generative. Use --engine flow."),
+    ],
+)
+def test_what_the_generative_engine_lacks_is_said_before_work_begins(
+    keyframes: tuple[Path, Path], tiny_folder: Path, options: dict[str, object], says: str
+):
+    with pytest.raises(KeyweaveError) as caught:
+        plan_job(job(keyframes, "generative", **{"model": str(tiny_folder), **options}))
+    assert str(caught.value).startswith(says)
+
+
+def test_a_generated_film_is_made_again_and_other_weights_are_refused(
+    keyframes: tuple[Path, Path], tiny_folder: Path, tmp_path: Path, one_thread: None
+):
+    model, film = Path(shutil.copytree(tiny_folder, tmp_path / "model")), tmp_path / "film.gif"
+    made = job(keyframes, "generative", model=str(model), sampling="steps=1,guidance=1", fps=8)
+    result = run_job(Job(made.system, made.inputs, options=made.options, engine="generative", seed=3, output=film))
+    recipe = result.recipe
+    assert recipe.models["model"].ref == "./model"
+    assert set(recipe.models) == {"model"}
+    assert (recipe.device, recipe.dtype) == ("cpu", choose("cpu").dtype)
+    assert recipe.options["sampling"].startswith("steps=1,repeats=0")
+    assert {"diffusers", "transformers"} <= recipe.libraries.keys()
+    assert rerun.rerun(film).same
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(InputError, match="./model holds other weights than those that were used then"):
+        rerun.rerun(film, overwrite=True)
+
+
+def test_an_adapter_is_found_by_the_card_by_name_and_by_file(
+    tiny_video: Any, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    words: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
+    about: dict[str, Any] = {"seed": 0, "steps": 0, "hours": 0, "trained": date(2026, 1, 1), **words}
+    monkeypatch.setattr(finding, "EMBEDDED", tmp_path)
+    layers = temporal_layers(tiny_video.unet)
+    card = ModelCard(name="back", kind="adapter", base="tiny", **about)
+    (tmp_path / "back").mkdir()
+    file = tmp_path / "back" / "adapter.safetensors"
+    write_adapter(file, Adapter({}, layers, card))
+    write_card(tmp_path / "back", card)
+    shutil.copytree(tiny_folder, tmp_path / "tiny")
+    write_card(tmp_path / "tiny", ModelCard(name="tiny", kind="image-to-video", adapter="back", **about))
+
+    def bound(**options: object) -> Bound:
+        return ENGINES["generative"].bind(InbetweenOptions.model_validate({"model": "tiny", **options}))
+
+    for given in ({}, {"adapter": "back"}, {"adapter": str(file)}):
+        found = bound(**given)
+        assert found.handed["adapter"] == file
+        assert found.marks["adapter"].sha256 == sha256_of_file(file)
+    assert "adapter" not in bound(adapter="none").handed
+    engine: Any = bound().load()
+    assert engine.backward.rotated == layers
 
 
 def test_a_recipe_knows_its_weights_and_other_weights_are_refused(

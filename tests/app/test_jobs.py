@@ -73,7 +73,7 @@ def test_without_an_output_the_clip_stays_in_memory():
 
 def test_a_plan_makes_nothing(tmp_path: Path, keyframes):
     plan = plan_job(job(keyframes, tmp_path / "out.mp4", duration=2))
-    assert (plan.film.frame_count, plan.engine.name) == (48, "crossfade")
+    assert (plan.film.frame_count, plan.recipe.engine) == (48, "crossfade")
     assert files_in(tmp_path) == set()
 
 
@@ -125,7 +125,7 @@ def test_stopping_keeps_the_old_film(tmp_path: Path, keyframes):
 
 DOORS = [
     ({"system": "inbetwen"}, "'inbetwen' is not a system that keyweave knows here. Choose from: inbetween, retime."),
-    ({"engine": "film"}, "'film' is not an engine that keyweave knows here. Choose from: flow, crossfade."),
+    ({"engine": "film"}, "'film' is not an engine that keyweave knows here. Choose from: flow, crossfade, generative."),
     ({"inputs": ()}, "inbetween needs at least 2 pictures (FIRST LAST); got 0. Name one more picture."),
     ({"options": FilmOptions.model_validate({})}, "inbetween takes InbetweenOptions; got FilmOptions."),
 ]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import keyweave
-from keyweave.app.systems import ENGINES, SYSTEMS
+from keyweave.app.engines import ENGINES
+from keyweave.app.systems import SYSTEMS
 from keyweave.timeline.options import OutputOptions
 
 
@@ -20,11 +21,11 @@ def test_a_system_has_its_rooms(name: str):
     assert callable(getattr(keyweave, name))
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.model is None])
 def test_an_engine_can_be_loaded(name: str):
     engine = ENGINES[name]
     options = SYSTEMS["inbetween"].options_model().model_validate({"linear_light": True})
-    made = engine.load(options)
+    made = engine.bind(options).load()
     assert isinstance(made, partial)
     assert made.keywords == {"linear_light": True}
 
@@ -33,7 +34,7 @@ def test_an_engine_is_told_what_its_system_knows():
     """Frames of a film lie near one another, keyframes need not."""
     keywords = {}
     for name, system in SYSTEMS.items():
-        made = ENGINES["flow"].load(system.options_model().model_validate({}))
+        made = ENGINES["flow"].bind(system.options_model().model_validate({})).load()
         assert isinstance(made, partial)
         keywords[name] = made.keywords
     assert keywords == {"inbetween": {"linear_light": False}, "retime": {"linear_light": False, "near": True}}

@@ -1,11 +1,13 @@
 """`keyweave models` in process."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,6 +129,60 @@ def test_pull(judge: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert capsys.readouterr().out == "hub:a/b: all files are as its card says.\n"
 
 
+@pytest.fixture
+def written(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a base lies, and a checkpoint that was tuned from it."""
+    import torch
+    from safetensors.torch import load_file
+    from safetensors.torch import save_file as save_tensors
+
+    monkeypatch.chdir(tmp_path)
+    weights = Path("unet/diffusion_pytorch_model.safetensors")
+    for name, part in vars(tiny).items():
+        part.save_pretrained(Path("base") / ("feature_extractor" if name == "image_processor" else name))
+    index = {name: [0, type(part).__name__] for name, part in vars(tiny).items()}
+    index["feature_extractor"] = index.pop("image_processor")
+    Path("base/model_index.json").write_text(json.dumps({"_class_name": "StableVideoDiffusionPipeline", **index}))
+    shutil.copytree("base/unet", "official/unet")
+    rows = load_file("base" / weights)
+    for name in rows:
+        if re.search(r"temporal_transformer_blocks.*attn1\.(to_v|to_out\.0)\.weight", name):
+            rows[name] += torch.ones(())
+    save_tensors(rows, "official" / weights)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_convert_adapter_and_show_it(written: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["models", "convert-adapter", "official", "--base", "./base", "-o", "my back.safetensors"]
+    assert main(argv) == 0
+    made, use, fits = capsys.readouterr().out.splitlines()
+    size = Path("my back.safetensors").stat().st_size
+    assert made == f"my back.safetensors: 8 tensors of 4 layers, {size / 1000:.1f} kB"
+    assert use == (
+        "Use it with: keyweave inbetween A B --engine generative --model ./base --adapter 'my back.safetensors'"
+    )
+    assert fits == "It also fits the models of more frames that were made from base."
+    assert main(["models", "show", "./my back.safetensors"]) == 0
+    shown = {line[:22].rstrip(): line[22:] for line in capsys.readouterr().out.splitlines()}
+    assert (shown["name"], shown["kind"], shown["base"]) == ("svd-inbetween", "adapter", "./base")
+    assert (shown["tensors"], shown["layers"]) == ("8", "4")
+    assert "files" not in shown
+    assert main(argv) == 2
+    assert "my back.safetensors already exists. Pass --overwrite" in capsys.readouterr().err
+    assert main([*argv, "--overwrite", "--json"]) == 0
+    row = rows(capsys.readouterr().out)[-1]
+    assert (row["event"], row["tensors"], row["bytes"]) == ("converted", 8, size)
+    assert row["card"]["name"] == "svd-inbetween"
+
+
+def test_convert_adapter_leaves_nothing_half_made(written: Path, capsys: pytest.CaptureFixture[str]):
+    there = sorted(written.iterdir())
+    assert main(["models", "convert-adapter", "base", "--base", "./base", "-o", "x.safetensors"]) == 2
+    assert "is ./base itself: nothing in it was tuned." in capsys.readouterr().err
+    assert sorted(written.iterdir()) == there
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
@@ -135,6 +191,27 @@ def test_pull(judge: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         (["pull", "toy-judge"], 2, "'toy-judge' is not a model of the hub. Write hub:OWNER/NAME"),
         (["list", "toy-judge"], 2, "keyweave models list takes no name; got 'toy-judge'."),
         (["show", "toy-jugde"], 3, "There is no embedded model 'toy-jugde'. Did you mean toy-judge?"),
+        (["convert-adapter"], 2, "needs the folder of the authors' checkpoint, --base REF and -o FILE. The base is"),
+        (
+            ["convert-adapter", "a", "--base", "b"],
+            2,
+            "keyweave models convert-adapter needs the folder of the authors'",
+        ),
+        (
+            ["convert-adapter", "a", "--base", "b", "-o", "c.pt"],
+            2,
+            "c.pt is no name for an adapter. Let it end in .safe",
+        ),
+        (["convert-adapter", "a", "--base", "b", "-o", "c.safetensors"], 3, "There is no embedded model 'b'."),
+        (
+            ["convert-adapter", "a", "--base", "toy-judge", "-o", "c.safetensors"],
+            2,
+            "of kind features; here one of kind",
+        ),
+        (["show", "toy-judge", "--base", "b"], 2, "models show takes no --base. keyweave models convert-adapter does."),
+        (["verify", "-o", "b"], 2, "keyweave models verify takes no -o."),
+        (["list", "--overwrite"], 2, "keyweave models list takes no --overwrite."),
+        (["show", "none.safetensors"], 3, "There is no adapter none.safetensors. Check the spelling of the path."),
         (["eat"], 2, "Argument verb: invalid choice: 'eat'"),
     ],
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,18 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         (["toy-features", "--processes", "2"], "one process trains it"),
         (["toy-video", "--processes", "3"], "batches can be shared by 1, 2 or 4"),
         (["toy-videos"], "toy-video"),
+        (
+            ["toy-video", "--videos", "clips"],
+            "--videos is an option of `keyweave train inbetween` alone. Leave it out.",
+        ),
+        (["inbetween"], "Fine-tuning needs clips. Name a folder of them with --videos"),
+        (["inbetween", "--processes", "2"], "keyweave train inbetween does not know '--processes'"),
+        (["inbetween", "--videos", "x", "--size", "60x64"], "--size is 60x64; both sides should be multiples of 8"),
+        (["inbetween", "--videos", "x", "--steps", "2", "--minutes", "3"], "--steps and --minutes both set the length"),
+        (["inbetween", "--videos", "x", "--batch", "4", "--accumulate", "3"], "cannot share a --batch of 4 evenly"),
+        (["inbetween", "--videos", "x", "--batch", "0"], "--batch is '0'; it should be greater than or equal to 1"),
+        (["inbetween", "--videos", "x", "--model", "no-such"], "There is no embedded model 'no-such'"),
+        (["--videos", "x", "inbetween"], "The recipe stands first: keyweave train inbetween"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str):
@@ -91,6 +104,43 @@ def test_a_folder_is_not_taken_for_a_name():
     assert shown(Path("runs/a")) == "./runs/a"
     assert shown(Path("/a")) == "/a"
     assert shown(Path("../a")) == "../a"
+
+
+def test_every_recipe_is_named_in_the_help(capsys: pytest.CaptureFixture[str]):
+    assert main(["train", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("toy-video", "toy-features", "inbetween", "keyweave train inbetween --help"))
+    assert main(["train", "inbetween", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--videos DIR" in said
+    assert "--processes" not in said
+
+
+def test_inbetween_from_end_to_end(tmp_path: Path, tiny_video: Any, capsys: pytest.CaptureFixture[str]):
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
+
+    parts = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
+    pipeline = StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor)
+    pipeline.save_pretrained(tmp_path / "tiny")
+    command = ["train", "inbetween", "--videos", "toyworld", "--model", str(tmp_path / "tiny"), "--clips", "2"]
+    command += ["-o", str(tmp_path / "run"), "--steps", "1", "--batch", "1", "--held-out", "1"]
+    assert main([*command, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "learns: " in said
+    assert " weights, " in said
+    assert "clips: 2 found" in said
+    assert not (tmp_path / "run").exists()
+    assert main([*command, "--dry-run", "--json"]) == 0
+    (planned,) = [row for row in map(json.loads, capsys.readouterr().out.splitlines()) if row["event"] == "planned"]
+    assert planned["steps"] == 1
+    assert 0 < planned["trained"] < planned["whole"]
+    assert main(command) == 0
+    assert f"{tmp_path / 'run' / 'adapter'}: 1 step; the error on held-out" in capsys.readouterr().out
+    assert read_card(tmp_path / "run" / "adapter").kind == "adapter"
+    assert main([*command, "--untold", "0.1"]) == 2
+    assert "was begun with --untold 0.0, not 0.1" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import shutil
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,22 +24,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def written(tiny_video: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tiny_folder: Path) -> Path:
     """The folder; tests that change it take `tiny`."""
-    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
-        StableVideoDiffusionPipeline,
-    )
-
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    parts: dict[str, Any] = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
-    StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor).save_pretrained(folder)
-    return folder
+    return tiny_folder
 
 
 @pytest.fixture
-def tiny(written: Path, tmp_path: Path) -> Path:
+def tiny(tiny_folder: Path, tmp_path: Path) -> Path:
     """A copy that may be damaged."""
-    return Path(shutil.copytree(written, tmp_path / "tiny"))
+    return Path(shutil.copytree(tiny_folder, tmp_path / "tiny"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from keyweave.models import finding
 from keyweave.models.card import ModelCard, digest, write_card
 from keyweave.models.finding import embedded as names
 from keyweave.models.finding import find
+from keyweave.models.folders import is_plain, taken_variant, variant_of
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -182,7 +183,7 @@ def test_weights_that_are_missing_or_short(tiny: Path):
         str(tiny),
         f"{weights} is truncated: it has {len(whole) // 2:,} bytes of {len(whole):,}. Copy or download it again.",
     )
-    weights.rename(tiny / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    weights.rename(tiny / "vae" / "diffusion_pytorch_model.ema.safetensors")
     refused(str(tiny), f"{tiny}/vae has no weights (.safetensors). Copy or download it again.")
 
 
@@ -207,3 +208,40 @@ def test_weights_in_several_files(tiny: Path):
             str(tiny),
             f"{listing} is damaged: it does not list files of weights. Copy or download it again.",
         )
+
+
+def test_half_precision_is_taken_where_there_is_nothing_else(tiny: Path):
+    for name, half in (("vae", "diffusion_pytorch_model.fp16"), ("image_encoder", "model.fp16")):
+        (weights,) = (tiny / name).glob("*.safetensors")
+        weights.rename(tiny / name / f"{half}.safetensors")
+    assert find(str(tiny)).kind == "image-to-video"
+    half = tiny / "vae" / "diffusion_pytorch_model.fp16.safetensors"
+    half.write_bytes(half.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="diffusion_pytorch_model.fp16.safetensors is truncated"):
+        find(str(tiny))
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        ("model.safetensors", ""),
+        ("unet/model-00001-of-00002.safetensors", ""),
+        ("model.safetensors.index.json", ""),
+        ("v1.5/model.safetensors", ""),
+        ("model.fp16.safetensors", "fp16"),
+        ("unet/model.fp16-00001-of-00002.safetensors", "fp16"),
+        ("model-00001-of-00002.fp16.safetensors", "fp16"),
+        ("model.safetensors.index.fp16.json", "fp16"),
+        ("model.fp16.safetensors.index.json", "fp16"),
+        ("model.non_ema.safetensors", "non_ema"),
+    ],
+)
+def test_a_variant_is_read_from_the_name(name: str, variant: str):
+    assert variant_of(name) == variant
+    assert is_plain(name) == (variant == "")
+
+
+def test_plain_weights_go_before_half_precision():
+    plain, half, other = "a.safetensors", "a.fp16.safetensors", "a.ema.safetensors"
+    assert taken_variant([plain, half, other]) == taken_variant([plain]) == taken_variant([other]) == ""
+    assert taken_variant([half, other, "a.safetensors.index.json", "a.bin"]) == "fp16"

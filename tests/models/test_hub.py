@@ -174,8 +174,8 @@ def test_what_was_truncated_on_its_way_is_seen(shelf: Shelf, tiny: Path):
 # Offline
 
 
-def test_offline_the_cache_is_enough(cache: Path, written: Path, heard: list[Event]):
-    keep(cache, written)
+def test_offline_the_cache_is_enough(cache: Path, tiny_folder: Path, heard: list[Event]):
+    keep(cache, tiny_folder)
     for ref in (REF, f"{REF}@main", f"{REF}@{COMMIT}"):
         found = find(ref, "image-to-video", progress=Progress("job", heard.append))
         assert found.ref == f"hub:someone/svd@{COMMIT}"
@@ -187,10 +187,10 @@ def test_offline_the_cache_is_enough(cache: Path, written: Path, heard: list[Eve
     ]
 
 
-def test_offline_what_is_not_there_is_said(cache: Path, written: Path, tiny: Path):
+def test_offline_what_is_not_there_is_said(cache: Path, tiny_folder: Path, tiny: Path):
     words = "is not, or not whole, in the hub's cache, and the hub is in offline mode. Unset HF_HUB_OFFLINE"
     refused(REF, ModelNotFound, f"someone/svd@main {words}")
-    keep(cache, written)
+    keep(cache, tiny_folder)
     refused(f"{REF}@v2", ModelNotFound, f"someone/svd@v2 {words}")
     refused(f"{REF}@{OTHER}", ModelNotFound, f"someone/svd@{OTHER} {words}")
     (tiny / "unet" / "diffusion_pytorch_model.safetensors").unlink()
@@ -198,8 +198,8 @@ def test_offline_what_is_not_there_is_said(cache: Path, written: Path, tiny: Pat
     refused(f"{REF}@half", ModelNotFound, f"someone/svd@half {words}")
 
 
-def test_a_commit_that_is_there_asks_nobody(shelf: Shelf, written: Path):
-    keep(shelf.cache, written)
+def test_a_commit_that_is_there_asks_nobody(shelf: Shelf, tiny_folder: Path):
+    keep(shelf.cache, tiny_folder)
     assert find(f"{REF}@{COMMIT}").ref == f"hub:someone/svd@{COMMIT}"
     assert shelf.asked == 0
     (shelf.cache / "models--someone--svd" / "snapshots" / COMMIT / "vae" / "config.json").unlink()
@@ -278,9 +278,9 @@ def test_each_failure_has_one_sentence(
     ids=["gated", "gone", "revision", "503", "off"],
 )
 def test_what_is_in_the_cache_helps_when_the_hub_does_not(
-    fail: Callable[..., Any], helps: bool, shelf: Shelf, written: Path, heard: list[Event], monkeypatch
+    fail: Callable[..., Any], helps: bool, shelf: Shelf, tiny_folder: Path, heard: list[Event], monkeypatch
 ):
-    keep(shelf.cache, written)
+    keep(shelf.cache, tiny_folder)
     monkeypatch.setattr(huggingface_hub, "model_info", fail)
     if not helps:  # a revision that was withdrawn is not quietly used
         refused(REF, ModelNotFound, "someone/svd has no revision")

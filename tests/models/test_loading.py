@@ -72,6 +72,31 @@ def test_what_is_stored_in_half_precision_computes_in_the_chosen_one(tiny: Path)
         assert (model.place.device, f"torch.{model.place.dtype}") == ("cpu", str(dtype))
 
 
+@pytest.mark.parametrize("most", ["10GB", "100KB"])
+def test_half_precision_under_its_variants_name(written: Path, tiny: Path, most: str):
+    """As uploads keep it, whole or in shards, by the names that diffusers and transformers give."""
+    model = loaded(written, "float16")
+    for name in PARTS:
+        for path in (tiny / name).glob("*.safetensors"):
+            path.unlink()
+        getattr(model, name).half().save_pretrained(tiny / name, variant="fp16", max_shard_size=most)
+        assert all(".fp16" in path.name for path in (tiny / name).glob("*.safetensors*"))
+    assert any(tiny.glob("*/*index*")) == (most == "100KB")
+    again = loaded(tiny)
+    for name in PARTS:
+        wanted, found = getattr(model, name).state_dict(), getattr(again, name).state_dict()
+        assert all(torch.equal(found[key], wanted[key].float()) for key in wanted)
+    assert again.unet.dtype == torch.float32
+
+
+def test_plain_weights_go_before_half_precision(tiny: Path):
+    plain = loaded(tiny).unet.state_dict()
+    loading._parts.cache_clear()
+    rows = load_file(tiny / "unet" / WEIGHTS)
+    save_file({name: one.half() for name, one in rows.items()}, tiny / "unet" / WEIGHTS.replace(".s", ".fp16.s"))
+    assert all(torch.equal(one, plain[name]) for name, one in loaded(tiny).unet.state_dict().items())
+
+
 def test_float16_leaves_out_an_autoencoder_that_says_so(tiny: Path):
     model = loaded(tiny, "float16")
     assert (model.unet.dtype, model.vae.dtype) == (torch.float16, torch.float32)

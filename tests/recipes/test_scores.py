@@ -105,7 +105,7 @@ def perfect(monkeypatch: pytest.MonkeyPatch) -> Any:
         return to_tensor(np.stack([drawn[picture.tobytes()] for picture in pictures]))
 
     monkeypatch.setattr(scores, "image_to_video", made)
-    monkeypatch.setattr(scores, "_through", lambda _, clips: clips)
+    monkeypatch.setattr(scores, "through", lambda _, clips: clips)
     unet = SimpleNamespace(config={"num_frames": 14}, device=torch.device("cpu"), dtype=torch.float32)
     return SimpleNamespace(unet=unet)
 
@@ -120,7 +120,7 @@ def test_a_perfect_model_scores_as_the_real_clips_do(perfect: Any):
     assert found["forward, made"] == 1
     assert 0 < found["distance, made"] < 1
     assert found["distance, floor"] > 0
-    cars = [shot for shot in (shoot(scene_of("test", k), truth=True) for k in range(6)) if scores._is_clear(shot.scene)]
+    cars = [shot for shot in (shoot(scene_of("test", k), truth=True) for k in range(6)) if scores.is_clear(shot.scene)]
     well = [
         (s.scene.cast[0].kind == "car", int((s.truth.masks()[:, 0].sum((1, 2)) >= 24).sum())) for s in cars if s.truth
     ]

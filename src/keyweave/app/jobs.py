@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keyweave.app.engines import Bound, pick
 from keyweave.app.inputs import checksum_of, is_written_to
-from keyweave.app.systems import SYSTEMS, Engine, System, find
+from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
 from keyweave.base.progress import SILENT, Progress
-from keyweave.base.recipe import InputMark, ModelMark, Recipe, sha256_of_file
+from keyweave.base.recipe import InputMark, Recipe
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # Their versions can change the bytes of an output.
 _LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow", "torch")
+_OF_MODELS = ("diffusers", "transformers")
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,16 @@ class Plan:
 
     job: Job
     system: System
-    engine: Engine
+    engine: Bound
     options: OutputOptions
     film: Film
     recipe: Recipe
 
 
-def plan_job(job: Job) -> Plan:
+def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
     """Check everything that can be checked before work begins, and lay out the film."""
-    system = find(SYSTEMS, job.system, "a system")
-    engine = system.pick_engine(job.engine)
+    system = pick(SYSTEMS, job.system, "a system")
+    row = system.pick_engine(job.engine)
     options = _options(job, system)
     if job.output is not None:
         check_crf(format_of(job.output), job.output, options.crf)
@@ -123,18 +125,17 @@ def plan_job(job: Job) -> Plan:
             refuse_existing(job.output, overwrite=job.overwrite)
         _refuse_input_as_output(job)
     _check_inputs(job, system)
-    engine.check(options)
-    # Weights that are not there are told of by who wants them, with the way to get some.
-    weights = {name: path for name, path in engine.weights(options).items() if path.is_file()}
+    engine = row.bind(options, progress)
     recipe = Recipe(
         system=system.name,
-        engine=engine.name,
+        engine=row.name,
         inputs=_marks(job, system),
         options=options.model_dump(mode="json"),
         seed=draw_seed() if job.seed is None else job.seed,
         version=VERSION,
-        models={name: ModelMark(path.name, sha256_of_file(path)) for name, path in weights.items()},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        models=engine.marks,
+        libraries={name: metadata.version(name) for name in _LIBRARIES + (_OF_MODELS if engine.place else ())},
+        **({"device": engine.place.device, "dtype": engine.place.dtype} if engine.place else {}),
     )
     return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe)
 
@@ -142,11 +143,11 @@ def plan_job(job: Job) -> Plan:
 def run_job(job: Job, progress: Progress = SILENT) -> Result:
     """Make what the job describes: whole, or not at all."""
     began = time.monotonic()
-    plan = plan_job(job)
+    plan = plan_job(job, progress)
     _tell(plan, progress)
     planned = time.monotonic()
-    engine = plan.engine.load(plan.options)
-    reach, seed = plan.engine.reach, plan.recipe.seed
+    engine = plan.engine.load()
+    reach, seed = plan.engine.row.reach, plan.recipe.seed
     film = plan.film
     frames = film.frames(engine, seed=seed, progress=progress, reach=reach)
     sound = film.sound()
@@ -243,7 +244,7 @@ def _tell(plan: Plan, progress: Progress) -> None:
         progress.warn(doubt)
     progress.say(
         f"{plan.system.name}: {film.frame_count} frames, {width}x{height}, {film.frame_count / film.rate} s at "
-        f"{film.rate} fps, engine {plan.engine.name} on {plan.recipe.device}"
+        f"{film.rate} fps, engine {plan.recipe.engine} on {plan.recipe.device}"
     )
 
 

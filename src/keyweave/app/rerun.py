@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from keyweave.app.engines import pick
 from keyweave.app.inputs import checksum_if_there
 from keyweave.app.jobs import Job, Result, run_job, sidecar_of
-from keyweave.app.systems import SYSTEMS, find
+from keyweave.app.systems import SYSTEMS
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, explain
 from keyweave.base.progress import SILENT, Progress
@@ -98,7 +99,7 @@ def rerun(
 def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
     """Return the job that a recipe tells of, its inputs found and checked, without an output."""
     recipe = found.recipe
-    system = find(SYSTEMS, recipe.system, "a system")
+    system = pick(SYSTEMS, recipe.system, "a system")
     try:
         options = system.options_model().model_validate(recipe.options)
     except ValidationError as fault:
@@ -108,10 +109,12 @@ def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
             f"The recipe of {found.output} has an option that this version does not take ({name}: {first['msg']}).",
             f"Install keyweave {recipe.version}.",
         ) from None
-    engine = system.pick_engine(recipe.engine)
-    for name, path in engine.weights(options).items():
-        if name in recipe.models and sha256_of_file(existing_file(path)) != recipe.models[name].sha256:
-            raise InputError(f"{path} holds other weights than those that were used then: its checksum differs.")
+    bound = system.pick_engine(recipe.engine).bind(options)
+    for role, mark in recipe.models.items():
+        if bound.marks.get(role, mark).sha256 != mark.sha256:
+            raise InputError(
+                f"{bound.marks[role].ref} holds other weights than those that were used then: its checksum differs."
+            )
     return Job(
         system=recipe.system,
         inputs=_inputs(found, inputs),

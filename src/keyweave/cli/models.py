@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyweave.cli.face import show_json, size_words, watched
@@ -19,19 +20,28 @@ verbs:
   show      the card of one: what it was trained on, its scores, what it cannot do
   verify    compare the files of one, or of all that come with keyweave, with the checksums on its card
   pull      download one from the hub, so that it works offline from then on
+  convert-adapter
+            take from the checkpoint of Generative Inbetweening's authors, a folder, what sets it apart from the model
+            that it was tuned from (--base), and write that as an adapter (-o)
 
 names:
   toy-features               a model that comes with keyweave
   ./mine, /models/mine       a folder that diffusers wrote
+  mine.safetensors           for show: an adapter
   hub:owner/name@revision    a model of the hub; the revision is a branch, a tag or a commit"""
+_CONVERT = "convert-adapter"
+_ENDING = ".safetensors"
 
 
 def build(name: str) -> Parser:
     """Make the parser."""
     says = "List, inspect, check and download the models that draw."
-    parser = Parser(name, says, usage="{list,show,verify,pull} [NAME] [--json]", epilog=_HOW)
+    parser = Parser(name, says, usage=f"{{{','.join(_VERBS)}}} [NAME] [options]", epilog=_HOW)
     parser.add_argument("verb", choices=tuple(_VERBS), help="what to do")
     parser.add_argument("name", nargs="?", metavar="NAME", help="which model; see below")
+    parser.add_argument("--base", metavar="REF", help=f"for {_CONVERT}: the model that was tuned")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"for {_CONVERT}: what is made, a {_ENDING}")
+    parser.add_argument("--overwrite", action="store_true", help=f"for {_CONVERT}: replace FILE if it exists")
     parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
     return parser
 
@@ -40,6 +50,10 @@ def run(args: argparse.Namespace) -> int:
     """Do what the verb says."""
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
 
+    given = [flag for flag, value in (("--base", args.base), ("-o", args.output)) if value is not None]
+    given += ["--overwrite"] * args.overwrite
+    if args.verb != _CONVERT and given:
+        raise InputError(f"keyweave models {args.verb} takes no {given[0]}.", f"keyweave models {_CONVERT} does.")
     if args.verb in ("show", "pull") and args.name is None:
         raise InputError(f"keyweave models {args.verb} needs the NAME of a model.", "See keyweave models list.")
     if args.verb == "list" and args.name is not None:
@@ -70,7 +84,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    row = _row(_found(args))
+    row = _adapter_row(args.name) if args.name.endswith(_ENDING) else _row(_found(args))
     if args.json:
         show_json({"event": "model", **row})
         return 0
@@ -121,6 +135,38 @@ def _pull(args: argparse.Namespace) -> int:
     return 0
 
 
+def _convert(args: argparse.Namespace) -> int:
+    import shlex  # noqa: PLC0415
+
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.base.files import refuse_existing  # noqa: PLC0415
+    from keyweave.models.finding import find  # noqa: PLC0415
+
+    if None in (args.name, args.base, args.output):
+        raise InputError(
+            f"keyweave models {_CONVERT} needs the folder of the authors' checkpoint, --base REF and -o FILE.",
+            "The base is the model of 14 frames: hub:stabilityai/stable-video-diffusion-img2vid.",
+        )
+    if args.output.suffix != _ENDING:
+        raise InputError(f"{args.output} is no name for an adapter.", f"Let it end in {_ENDING}.")
+    refuse_existing(args.output, overwrite=args.overwrite)  # before gigabytes are downloaded
+    from keyweave.models.official import convert_official  # noqa: PLC0415 - torch is slow to import
+
+    with watched(args.command, as_json=args.json) as progress:
+        base = find(args.base, "image-to-video", progress=progress)
+        convert_official(Path(args.name), base, args.output, overwrite=args.overwrite, progress=progress)
+        progress.end()
+    row = _adapter_row(str(args.output))
+    if args.json:
+        show_json({"event": "converted", **row})
+        return 0
+    words = [args.base, str(args.output)]
+    use = "keyweave inbetween A B --engine generative --model {} --adapter {}".format(*map(shlex.quote, words))
+    print(f"{args.output}: {row['tensors']} tensors of {row['layers']} layers, {size_words(row['bytes'])}")
+    print(f"Use it with: {use}\nIt also fits the models of more frames that were made from {base.name}.")
+    return 0
+
+
 def _found(args: argparse.Namespace) -> Found:
     """Find the model; it is said if it must be downloaded."""
     from keyweave.models.finding import find  # noqa: PLC0415
@@ -148,9 +194,27 @@ def _row(found: Found) -> dict[str, Any]:
     return row
 
 
+def _adapter_row(name: str) -> dict[str, Any]:
+    """Return what is known about an adapter as plain values."""
+    from keyweave.models.adapters import find_adapter, read_adapter  # noqa: PLC0415
+
+    file = find_adapter(name)
+    adapter = read_adapter(file)
+    return {
+        "name": adapter.card.name,
+        "kind": adapter.card.kind,
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "tensors": sum(map(len, adapter.differences.values())),
+        "layers": len(adapter.differences),
+        "card": adapter.card.model_dump(mode="json", by_alias=True),
+    }
+
+
 _VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "show": _show,
     "verify": _verify,
     "pull": _pull,
+    _CONVERT: _convert,
 }

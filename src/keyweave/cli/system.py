@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keyweave.app.systems import ENGINES, SYSTEMS
+from keyweave.app.engines import ENGINES
+from keyweave.app.systems import SYSTEMS
 from keyweave.base.errors import InputError
 from keyweave.cli.face import show_json, size_words, watched
 from keyweave.cli.parser import Parser, chosen, seed
@@ -130,7 +131,7 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         "event": "plan",
         "output": str(plan.job.output),
         "system": plan.system.name,
-        "engine": plan.engine.name,
+        "engine": plan.recipe.engine,
         "frames": film.frame_count,
         "width": width,
         "height": height,

@@ -1,4 +1,4 @@
-"""`keyweave train`: make an embedded model again, from nothing but the drawn world."""
+"""`keyweave train`: make an embedded model again from nothing but the drawn world, or fine-tune one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyweave.cli import train_inbetween
 from keyweave.cli.face import show_json, size_words, watched
 from keyweave.cli.parser import Parser, seed
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from keyweave.base.progress import Progress
     from keyweave.recipes.features import FeaturesBudget
@@ -22,17 +24,38 @@ even killed, the same command goes on where it was; --minutes and --seed are the
 
 recipes:
   toy-video     image-to-video in the drawn world: 14 frames of 64x64
-  toy-features  a judge of such videos: who is seen, of what colour, and which way does time run?"""
+  toy-features  a judge of such videos: who is seen, of what colour, and which way does time run?
+  inbetween     the backward branch of a model, on clips of your own; see keyweave train inbetween --help"""
 _MINUTES = {"toy-video": 180.0, "toy-features": 40.0}
 _MOST_MINUTES = 10_000
+_COMMAND = "train"
+
+
+class _Parser(Parser):
+    """Hands over to the parser of `inbetween`, which has options of its own."""
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse what belongs to the recipe that is named first."""
+        from keyweave.base.errors import InputError  # noqa: PLC0415
+
+        own = train_inbetween.NAME
+        if argv and argv[0] == own:
+            return train_inbetween.build(_COMMAND).read(argv[1:])
+        if own in argv and not set(argv) & _MINUTES.keys():
+            raise InputError(f"The recipe stands first: keyweave train {own} ...", f"See keyweave train {own} --help.")
+        mine, flags = self.flags(), [word.split("=")[0] for word in argv]
+        for flag in flags:
+            if flag.startswith("--") and flag not in mine and flag in train_inbetween.build(_COMMAND).flags():
+                raise InputError(f"{flag} is an option of `keyweave train {own}` alone.", "Leave it out.")
+        return super().read(argv)
 
 
 def build(name: str) -> Parser:
     """Make the parser."""
-    says = "Train one of the models that come with keyweave again."
-    parser = Parser(name, says, usage="RECIPE -o FOLDER [options]", epilog=_HOW)
+    says = "Train one of the models that come with keyweave again, or fine-tune one on your own clips."
+    parser = _Parser(name, says, usage="RECIPE -o FOLDER [options]", epilog=_HOW)
     add = parser.add_argument
-    add("recipe", choices=tuple(_MINUTES), help="what to train")
+    add("recipe", choices=(*_MINUTES, train_inbetween.NAME), help="what to train")
     add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
     add("--minutes", type=float, metavar="M", help="how long it may take (default: 180; toy-features: 40)")
     add("--processes", type=int, metavar="N", help="how many share toy-video's work (default: one for each core)")
@@ -44,6 +67,8 @@ def build(name: str) -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, and train."""
+    if args.recipe == train_inbetween.NAME:
+        return train_inbetween.run(args)
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
     from keyweave.base.extras import need  # noqa: PLC0415
 

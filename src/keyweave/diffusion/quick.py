@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from torch.nn import functional
 from keyweave.diffusion.attention import PlainAttention
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from torch import Tensor
 
@@ -22,6 +25,16 @@ def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
     for part in unet.modules():
         if isinstance(part, nn.Conv3d) and part.kernel_size == (3, 1, 1) and part.padding == (1, 0, 0):
             part.forward = MethodType(_along_time, part)
+
+
+@contextmanager
+def compiled(network: nn.Module) -> Iterator[None]:
+    """Let PyTorch compile a network when it is first called, and forget that when the context is left."""
+    network.compile()
+    try:
+        yield
+    finally:
+        network._compiled_call_impl = None  # PyTorch has no other way back
 
 
 def _along_time(conv: nn.Conv3d, x: Tensor) -> Tensor:  # (B, C, F, H, W) -> (B, C', F, H, W)

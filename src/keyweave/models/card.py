@@ -53,6 +53,7 @@ class ModelCard(BaseModel):
         limits: what it cannot do.
         license: an SPDX name.
         base: the model that it was made from, if it was not made from nothing.
+        adapter: the one that a video model takes for in-betweens unless another is named.
         files: checksum (SHA-256) of each file, by its path inside the folder.
     """
 
@@ -74,6 +75,7 @@ class ModelCard(BaseModel):
     limits: str
     license: str
     base: str | None = None
+    adapter: str | None = None
     files: dict[FileName, Checksum] = {}
 
     def to_json(self) -> str:

@@ -12,6 +12,7 @@ from keyweave.models.headers import AGAIN, Header, read_header
 from keyweave.models.layouts import LAYOUTS, NETWORKS, PIPELINES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from keyweave.models.layouts import Kind, Part
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 INDEX = "model_index.json"
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
+HALF = "fp16"  # the one variant that is taken, where there are no plain weights
 PICKLES = (".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth")
 _SAFE_ONLY = "Pickles can run code, so keyweave reads only safetensors; look for another upload, or convert it."
 
@@ -75,7 +77,7 @@ def kind_of(folder: Path, ref: str | None = None) -> Kind:
 def check(folder: Path, kind: Kind) -> None:
     """Raise unless all that a model of this kind needs is there, and its weights are whole safetensors."""
     if kind == "part":
-        _refuse_class(folder, read_class(folder), NETWORKS)
+        refuse_class(folder, read_class(folder), NETWORKS)
         headers(folder)
     elif kind in LAYOUTS:
         pipeline = read_pipeline(folder)
@@ -90,6 +92,12 @@ def refuse_kind(ref: str, there: Kind, wanted: Kind | None) -> None:
     """Raise unless a model is of the kind that is needed."""
     if wanted is not None and there != wanted:
         raise ModelError(f"{ref} is a model of kind {there}; here one of kind {wanted} is needed.")
+
+
+def refuse_class(place: Path, name: str, allowed: tuple[str, ...]) -> None:
+    """Raise unless a class may stand in a place."""
+    if name not in allowed:
+        raise ModelError(f"{place} is a {name}; keyweave loads only {' or '.join(allowed)} there.")
 
 
 def headers(folder: Path) -> dict[Path, Header]:
@@ -108,19 +116,37 @@ def headers(folder: Path) -> dict[Path, Header]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the files of a network's weights; variants, such as `model.fp16.safetensors`, are not among them."""
-    indexes = [path for path in folder.glob("*.safetensors.index.json") if is_plain(path.name)]
-    if indexes:
-        names = read_object(indexes[0]).get("weight_map")
-        if not isinstance(names, dict) or not all(isinstance(one, str) and "/" not in one for one in names.values()):
-            raise ModelError(f"{indexes[0]} is damaged: it does not list files of weights.", AGAIN)
-        return sorted({folder / name for name in names.values()})
-    return sorted(path for path in folder.glob("*.safetensors") if is_plain(path.name))
+    """List the files of the weights that are taken of a network."""
+    variant = taken_variant([path.name for path in folder.iterdir()])
+    for path in folder.glob("*.safetensors.index*.json"):
+        if variant_of(path.name) == variant:
+            return _listed(path)
+    return sorted(path for path in folder.glob("*.safetensors") if variant_of(path.name) == variant)
+
+
+def taken_variant(names: Iterable[str]) -> str:
+    """Tell which weights are taken where several precisions of the same ones lie: `""` for the plain ones."""
+    there = {variant_of(name) for name in names if name.endswith(".safetensors")}
+    return HALF if HALF in there and "" not in there else ""
+
+
+def variant_of(name: str) -> str:
+    """Return the variant in the name of a file of weights, or of an index of them: `fp16`; `""` in a plain one."""
+    before, _, after = name.rpartition("/")[2].partition(".safetensors")
+    # model.fp16.safetensors, model.fp16-00001-of-00002.safetensors; model.safetensors.index.fp16.json
+    return before.partition(".")[2].partition("-")[0] or after.removesuffix(".json").removeprefix(".index").strip(".")
 
 
 def is_plain(name: str) -> bool:
     """Tell whether a file of weights is not a variant (another precision of the same weights)."""
-    return "." not in name.rpartition("/")[2].partition(".safetensors")[0]
+    return not variant_of(name)
+
+
+def _listed(index: Path) -> list[Path]:
+    names = read_object(index).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(one, str) and "/" not in one for one in names.values()):
+        raise ModelError(f"{index} is damaged: it does not list files of weights.", AGAIN)
+    return sorted({index.parent / name for name in names.values()})
 
 
 def refuse_pickles(names: list[str], where: str) -> None:
@@ -133,17 +159,12 @@ def refuse_pickles(names: list[str], where: str) -> None:
 def _check_part(folder: Path, part: Part, pipeline: Pipeline) -> None:
     if part.folder not in pipeline.classes or not (folder / part.folder).is_dir():
         raise ModelError(f"{folder} is incomplete: it has no {part.folder}/.", AGAIN)
-    _refuse_class(folder / part.folder, pipeline.classes[part.folder], part.classes)
+    refuse_class(folder / part.folder, pipeline.classes[part.folder], part.classes)
     settings = CONFIG if part.learnt else "*.json"
     if not any((folder / part.folder).glob(settings)):
         raise ModelError(f"{folder} is incomplete: {part.folder}/{settings} is missing.", AGAIN)
     if part.learnt:
         headers(folder / part.folder)
-
-
-def _refuse_class(place: Path, name: str, allowed: tuple[str, ...]) -> None:
-    if name not in allowed:
-        raise ModelError(f"{place} is a {name}; keyweave loads only {' or '.join(allowed)} there.")
 
 
 def read_object(path: Path) -> dict[str, Any]:

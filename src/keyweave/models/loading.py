@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from keyweave.base.errors import ModelError
 from keyweave.base.extras import need
 from keyweave.models.devices import Place, choose, free_bytes, place_weights
-from keyweave.models.folders import CONFIG, read_class, read_object, read_pipeline, refuse_kind
+from keyweave.models.folders import CONFIG, read_class, read_object, read_pipeline, refuse_kind, taken_variant
 from keyweave.models.headers import AGAIN
 from keyweave.models.layouts import CLASSES, LAYOUTS
 
@@ -134,6 +134,7 @@ def _load(folder: Path, name: str, dtype: str) -> Any:
                 folder,
                 local_files_only=True,
                 use_safetensors=True,
+                variant=taken_variant(path.name for path in folder.iterdir()) or None,
                 output_loading_info=True,
                 dtype=getattr(importlib.import_module("torch"), _dtype_of(folder, name, dtype)),
             )

@@ -64,10 +64,10 @@ class _Tally:
         for row, (clip, shot) in enumerate(zip(clips, shots, strict=True)):
             if is_mover(shot):
                 self.ways.append(goes_right(clip, shot))
-            if not _is_clear(shot.scene):
+            if not is_clear(shot.scene):
                 continue
             (role,) = shot.scene.cast
-            for frame in np.flatnonzero(_filled(_truth(shot)) >= SEEN):
+            for frame in np.flatnonzero(filled(truth_of(shot)) >= SEEN):
                 self.kinds.append(int(kinds[row, frame]) == features.kinds.index(role.kind))
                 self.colors.append(int(colors[row, frame]) == features.colors.index(role.color))
 
@@ -106,7 +106,7 @@ def video_scores(
     if count < 2:
         raise InputError(f"Scores need 2 clips or more; got {count}.", f"Take {COUNT}, as the cards do.")
     frames = int(model.unet.config["num_frames"])
-    real, through, made = _Tally(), _Tally(), _Tally()
+    real, copied, made = _Tally(), _Tally(), _Tally()
     decibels, slopes = list[float](), list[tuple[float, float]]()
     with progress.part("scores", total=count) as part:
         for first in range(0, count, _TOGETHER):
@@ -115,14 +115,14 @@ def video_scores(
                 for number in range(first, min(first + _TOGETHER, count))
             ]
             clips = np.stack([shot.frames for shot in shots])
-            copies = _through(model, clips)
+            copies = through(model, clips)
             starts = to_tensor(clips[:, 0]).to(model.unet.device, model.unet.dtype)
             drawn = to_frames(image_to_video(model, starts, seed=derive(seed, "scores", first), steps=steps))
-            for tally, some in ((real, clips), (through, copies), (made, drawn)):
+            for tally, some in ((real, clips), (copied, copies), (made, drawn)):
                 tally.add(features, some, shots)
             for clip, copy, shot in zip(clips, copies, shots, strict=True):
                 decibels += [psnr(a, b) for a, b in zip(copy, clip, strict=True)]
-                slopes.append(_chroma(copy, clip, _truth(shot).masks().max(axis=1)))
+                slopes.append(_chroma(copy, clip, truth_of(shot).masks().max(axis=1)))
             part.step(len(shots))
     others = _vectors(features, range(count, 2 * count), frames)
     kept, whole = np.sum(slopes, axis=0)
@@ -133,7 +133,7 @@ def video_scores(
         "autoencoder, dB": float(np.mean(decibels)),
         "colors kept": float(kept / whole),
         **real.scores("real", others),
-        **through.scores("autoencoder", others),
+        **copied.scores("autoencoder", others),
         **made.scores("made", others),
         "distance, floor": frechet_floor(np.concatenate([*real.vectors, others])),
     }
@@ -141,12 +141,11 @@ def video_scores(
 
 def is_mover(shot: Shot[Scene]) -> bool:
     """Tell whether somebody goes somewhere here, alone, in full view, before a camera that stands still."""
-    scene, truth = shot.scene, _truth(shot)
-    if not _is_clear(scene) or scene.pan != 0:
+    scene, truth = shot.scene, truth_of(shot)
+    if not is_clear(scene) or scene.pan != 0:
         return False
-    way = truth.poses[-1, 0, :2] - truth.poses[0, 0, :2]
-    far = float(np.linalg.norm(way)) >= _MOVES * shot.frames.shape[1]
-    return far and bool(_filled(truth)[[0, -1]].min() >= SEEN)
+    far = float(np.linalg.norm(_way(shot))) >= _MOVES * shot.frames.shape[1]
+    return far and bool(filled(truth)[[0, -1]].min() >= SEEN)
 
 
 def goes_right(clip: Frames, shot: Shot[Scene]) -> bool:
@@ -156,17 +155,30 @@ def goes_right(clip: Frames, shot: Shot[Scene]) -> bool:
     From there to there it must come at least a 32nd of the picture's height along the line from where the true actor
     begins to where it ends. How fast it goes is left to it: a still does not tell.
     """
-    truth = _truth(shot)
-    height, width = shot.frames.shape[1:3]
-    (empty,) = shoot(replace(shot.scene, cast=()), frames=1, width=width, height=height).frames
-    first = truth.masks()[0, 0]
-    contrast = float(_difference(shot.frames[0], empty)[first].mean())
-    places = [_place(frame, empty, _CONTRAST * contrast, _LEFT * int(first.sum())) for frame in clip]
+    places = whereabouts(clip, shot)
     found = [place for place in places if place is not None]
     if places[0] is None or len(found) < 2:
         return False
-    way = truth.poses[-1, 0, :2] - truth.poses[0, 0, :2]
-    return bool((found[-1] - found[0]) @ way / np.linalg.norm(way) >= _STEP * height)
+    way = _way(shot)
+    return bool((found[-1] - found[0]) @ way / np.linalg.norm(way) >= _STEP * shot.frames.shape[1])
+
+
+def whereabouts(clip: Frames, shot: Shot[Scene]) -> list[Floats | None]:
+    """Return where a mover is in each frame of a clip (T, H, W, 3): x and y in pixels, None where it is lost.
+
+    It is the largest thing that a frame has beyond the empty scene, if that is large and clear enough to be the actor.
+    """
+    height, width = shot.frames.shape[1:3]
+    (empty,) = shoot(replace(shot.scene, cast=()), frames=1, width=width, height=height).frames
+    first = truth_of(shot).masks()[0, 0]
+    contrast = float(_difference(shot.frames[0], empty)[first].mean())
+    return [_place(frame, empty, _CONTRAST * contrast, _LEFT * int(first.sum())) for frame in clip]
+
+
+def _way(shot: Shot[Scene]) -> Floats:
+    """Return how far the first actor comes from the first frame to the last, (2,) pixels."""
+    poses = truth_of(shot).poses
+    return np.asarray(poses[-1, 0, :2] - poses[0, 0, :2])
 
 
 def _place(frame: Frames, empty: Frames, least: float, area: float) -> Floats | None:
@@ -184,21 +196,23 @@ def _difference(frame: Frames, empty: Frames) -> Floats:
     return cv2.blur(cv2.absdiff(frame, empty).max(axis=2).astype(np.float32), (3, 3))
 
 
-def _is_clear(scene: Scene) -> bool:
+def is_clear(scene: Scene) -> bool:
+    """Tell whether one actor is alone, with nothing in front of it."""
     return len(scene.cast) == 1 and scene.hidden_by is None
 
 
-def _filled(truth: Truth) -> Floats:  # (T,)
+def filled(truth: Truth) -> Floats:  # (T,)
     """Return which share of each frame shows the only actor."""
     return np.asarray(truth.masks()[:, 0].mean(axis=(1, 2)))
 
 
-def _truth(shot: Shot[Scene]) -> Truth:
+def truth_of(shot: Shot[Scene]) -> Truth:
+    """Return what is known of a shot that was drawn with its truth."""
     assert shot.truth is not None, "scores are measured on shots with their truth"
     return shot.truth
 
 
-def _through(model: VideoParts, clips: Frames) -> Frames:
+def through(model: VideoParts, clips: Frames) -> Frames:
     """Send clips (B, T, H, W, 3) through the autoencoder, one at a time: their pictures take memory."""
     found = []
     for clip in clips:

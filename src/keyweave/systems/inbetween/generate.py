@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.image_to_video import condition_on, pictures_of
@@ -14,9 +15,13 @@ from keyweave.diffusion.samplers import SOLVERS, walk
 from keyweave.systems.inbetween.dual import FUSIONS, Backward, two_ways
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
+    from keyweave.diffusion.denoisers import Condition, Denoiser
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.diffusion.told import Told
     from keyweave.systems.inbetween.sampling import Sampling
 
 PLAIN = Backward()
@@ -34,6 +39,7 @@ def between(
     frames: int | None = None,
     in_turn: bool = False,
     chunk: int | None = None,
+    path: Sequence[int] | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Generate clips from first pictures to last ones, (B, 3, H, W) in [-1, 1] each; return (B, F, 3, H, W).
@@ -50,12 +56,13 @@ def between(
         frames: how many; what the model was made for without.
         in_turn: branches one after the other, where memory is short.
         chunk: frames that are decoded at once; all without.
+        path: the way through the levels of noise, where it is not the sampling's own.
         progress: a step for each step of the sampler.
     """
     first, last = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
     fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
     with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
-        made = follow(model, denoise, first.latents, seed=seed, sampling=sampling, progress=progress)
+        made = follow(model, denoise, first.latents, seed=seed, sampling=sampling, path=path, progress=progress)
     return pictures_of(model.vae, made, chunk=chunk)
 
 
@@ -72,15 +79,22 @@ def ends_of(
 
 
 def follow(
-    model: VideoParts, denoise: Denoiser, latents: Tensor, *, seed: int, sampling: Sampling, progress: Progress
+    model: VideoParts,
+    denoise: Denoiser,
+    latents: Tensor,
+    *,
+    seed: int,
+    sampling: Sampling,
+    path: Sequence[int] | None = None,
+    progress: Progress = SILENT,
 ) -> Tensor:
-    """Follow a denoiser from noise to clean latents (B, F, C, h, w), of the shape of those given."""
+    """Follow a denoiser from noise to clean latents, (B, F, C, h, w) as those given are."""
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
     return walk(
         denoise,
         noise_like(latents, seed, "latents") * (sigmas[0] ** 2 + 1).sqrt(),
         sigmas,
-        sampling.path,
+        sampling.path if path is None else path,
         noise=lambda number, _: noise_like(latents, seed, "again", number),
         solver=SOLVERS[sampling.solver](),
         progress=progress,

@@ -16,7 +16,6 @@ FILM and DynamiCrafter, the other rows, are networks of their own and not to be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,12 +26,16 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.image_to_video import condition_on, denoiser_for, pictures_of
+from keyweave.diffusion.samplers import jumps
 from keyweave.systems.inbetween.dual import Backward
-from keyweave.systems.inbetween.generate import PLAIN, Sampling, between, follow
+from keyweave.systems.inbetween.generate import PLAIN, between, follow
 from keyweave.systems.inbetween.mpd import with_one_motion
+from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.systems.inbetween.vibid import alternate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from keyweave.diffusion.image_to_video import VideoParts
@@ -115,7 +118,7 @@ def _kind(backward: Backward) -> Needs:
 
 def _averaged(*ends: Any, sampling: Sampling, **rest: Any) -> Tensor:
     """Average both directions, as the paper does."""
-    return between(*ends, sampling=replace(sampling, fusion="average", jump=0), **rest)
+    return between(*ends, sampling=replace(sampling, fusion="average"), **rest)
 
 
 def _untuned(model: VideoParts, *pictures: Tensor, **rest: Any) -> Tensor:
@@ -133,7 +136,8 @@ def _reversed_in_time(*ends: Any, sampling: Sampling, **rest: Any) -> Tensor:
     (0.95 of its spread); here it goes up at once, by the exact amount, so that what the network sees is as noisy as it
     is told. And their first look after a jump is told the level before the jump, which is mended here.
     """
-    return between(*ends, sampling=replace(sampling, fusion="linear", repeats=1, share=0.2, jump=5), **rest)
+    path = jumps(sampling.steps, length=5, times=1, share=0.2)
+    return between(*ends, sampling=replace(sampling, fusion="linear"), path=path, **rest)
 
 
 @torch.no_grad()
@@ -153,7 +157,7 @@ def _onward(
     frames = frames or int(model.unet.config["num_frames"])
     condition = condition_on(model, firsts, frames, seed=seed, told=sampling.told)
     denoise = denoiser_for(model, condition, sampling.guidance)
-    once = replace(sampling, repeats=0, jump=0)
+    once = replace(sampling, repeats=0)
     made = follow(model, denoise, condition.latents, seed=seed, sampling=once, progress=progress)
     return pictures_of(model.vae, made, chunk=chunk)
 

@@ -57,6 +57,15 @@ class Branch(nn.Module):
             found.setdefault(layer, {})[part] = matrix
         return found
 
+    @torch.no_grad()
+    def rounded(self) -> dict[str, dict[str, Tensor]]:
+        """Bring the matrices to where they will be when their differences have been stored in half precision."""
+        half = {layer: {part: one.half() for part, one in row.items()} for layer, row in self.differences().items()}
+        for (layer, part), matrix in zip(self._names, self.matrices, strict=True):
+            base = self._base[layer].get_submodule(part).weight.detach().float()  # type: ignore[union-attr,operator]
+            matrix.copy_(base + half[layer][part].float())
+        return half
+
     def differences(self) -> dict[str, dict[str, Tensor]]:
         """Return how far they have come from the network's."""
         return {
@@ -76,11 +85,21 @@ class Clips:
         latents: (N, F, C, h, w) unscaled.
         firsts: (N, D) what the image encoder says of first frames.
         lasts: (N, D) the same of last frames.
+        starts: (N, C, h, w) latents of first frames with the noise that a network of the family is told of; those of
+            the clip without.
+        stops: (N, C, h, w) the same of last frames.
     """
 
     latents: Tensor
     firsts: Tensor
     lasts: Tensor
+    starts: Tensor | None = None
+    stops: Tensor | None = None
+
+    def take(self, rows: Sequence[int]) -> Clips:
+        """Return some of them."""
+        starts, stops = (None if part is None else part[rows] for part in (self.starts, self.stops))
+        return Clips(self.latents[rows], self.firsts[rows], self.lasts[rows], starts, stops)
 
 
 @dataclass(frozen=True)
@@ -91,11 +110,21 @@ class Noising:
         mean: of the logarithm of its spread.
         spread: of that logarithm.
         untold: how often the branch is told nothing; the official code never does this.
+        levels: of noise, of which each is as likely as any other, as the paper has it; without them, the logarithm of
+            the noise is normal, as the official code has it.
     """
 
     mean: float = 0.7
     spread: float = 1.6
     untold: float = 0.0
+    levels: tuple[float, ...] = ()
+
+    def sigma(self, even: Tensor) -> Tensor:
+        """Return the noise that numbers (B,), evenly spread from 0 to 1, stand for."""
+        if self.levels:
+            levels = torch.tensor(self.levels, dtype=even.dtype)
+            return levels[(even * len(levels)).long().clamp(0, len(levels) - 1)]
+        return torch.exp(self.mean + self.spread * torch.special.ndtri(even.clamp(1e-4, 1 - 1e-4)))
 
 
 OFFICIAL = Noising()
@@ -113,6 +142,7 @@ class BackwardTask:
         parts: the projections that learn.
         rotated: whether the branch takes turned maps; if not, it makes its own (the paper's ablation without them).
         noising: which noise is trained on.
+        checkpointing: half of the memory for a third more time: what lies between is computed again on the way back.
         seed: decides all chance.
     """
 
@@ -127,6 +157,7 @@ class BackwardTask:
         parts: Sequence[str] = VALUES,
         rotated: bool = True,
         noising: Noising = OFFICIAL,
+        checkpointing: bool = False,
         seed: int = 0,
     ) -> None:
         self._network = network.requires_grad_(False).eval()
@@ -135,6 +166,8 @@ class BackwardTask:
         self._scale, self._ids = scale, ids
         self._rotated = rotated
         self._noising = noising
+        # diffusers computes convolutions and attention in space again, never the layers that are exchanged here.
+        network.enable_gradient_checkpointing() if checkpointing else network.disable_gradient_checkpointing()
         self._seed = seed
         self._order = Order(len(clips.latents), seed)
 
@@ -142,6 +175,11 @@ class BackwardTask:
     def model(self) -> nn.Module:
         """What is trained."""
         return self._branch
+
+    @property
+    def rotated(self) -> tuple[str, ...]:
+        """The layers that take turned maps."""
+        return tuple(self._branch.weights) if self._rotated else ()
 
     @property
     def branch(self) -> Branch:
@@ -152,16 +190,20 @@ class BackwardTask:
         """Return the mean error of the velocities of reversed clips."""
         rows = [self._order.row(number) for number in samples]
         chances = np.array([np.random.default_rng(derive(self._seed, "noising", k)).random(2) for k in samples])
-        even = torch.from_numpy(chances[:, 0]).float().clamp(1e-4, 1 - 1e-4)
-        sigma = torch.exp(self._noising.mean + self._noising.spread * torch.special.ndtri(even))
+        sigma = self._noising.sigma(torch.from_numpy(chances[:, 0]).float())
         noise = torch.stack([gaussian(tuple(self._clips.latents.shape[1:]), self._seed, "noise", k) for k in samples])
         told = torch.from_numpy(chances[:, 1] >= self._noising.untold)
-        return self._faults(_take(self._clips, rows), sigma, noise, told).mean(), {}
+        return self._faults(self._clips.take(rows), sigma, noise, told).mean(), {}
 
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Measure on clips that are never trained on, at fixed levels of noise."""
         del folder, step
+        return self.measured()
+
+    @torch.no_grad()
+    def measured(self) -> dict[str, float]:
+        """Return the error on held-out clips at fixed levels of noise, and its mean."""
         latents = self._held_out.latents
         noise = torch.stack([gaussian(tuple(latents.shape[1:]), 0, "validation", k) for k in range(len(latents))])
         found = {}
@@ -170,7 +212,7 @@ class BackwardTask:
             for first in range(0, len(latents), _TOGETHER):
                 rows = list(range(first, min(first + _TOGETHER, len(latents))))
                 same = torch.full((len(rows),), level)
-                faults.append(self._faults(_take(self._held_out, rows), same, noise[rows], same > 0))
+                faults.append(self._faults(self._held_out.take(rows), same, noise[rows], same > 0))
             found[f"at {level:g}"] = float(torch.cat(faults).mean())
         return {"loss": sum(found.values()) / len(found), **found}
 
@@ -182,12 +224,13 @@ class BackwardTask:
         shown = told.to(device)[:, None, None, None, None]
         ids = torch.tensor([list(self._ids)], device=device, dtype=dtype).expand(len(clean), -1)
 
-        def condition(frame: Tensor, seen: Tensor) -> Condition:
+        def condition(picture: Tensor | None, frame: Tensor, seen: Tensor) -> Condition:
+            latents = frame if picture is None else picture.float().to(device)
             embedding = seen.to(device) * told.to(device)[:, None]
-            return Condition((frame * shown).expand_as(clean).to(dtype), embedding[:, None].to(dtype), ids)
+            return Condition((latents[:, None] * shown).expand_as(clean).to(dtype), embedding[:, None].to(dtype), ids)
 
-        ahead = condition(raw[:, :1], clips.firsts)
-        back = condition(raw[:, -1:], clips.lasts)
+        ahead = condition(clips.starts, raw[:, 0], clips.firsts)
+        back = condition(clips.stops, raw[:, -1], clips.lasts)
         maps: dict[str, Tensor] = {}
         if self._rotated:
             giving = {layer: Giving(maps, layer) for layer in self._branch.weights}
@@ -201,7 +244,3 @@ class BackwardTask:
         with AttentionExchange(self._network, taking):
             made = velocity(self._network, noisy.flip(1), sigma, back)
         return (made - target).square().mean(dim=(1, 2, 3, 4))
-
-
-def _take(clips: Clips, rows: Sequence[int]) -> Clips:
-    return Clips(clips.latents[rows], clips.firsts[rows], clips.lasts[rows])

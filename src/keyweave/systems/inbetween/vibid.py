@@ -28,11 +28,12 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Denoiser, sigmas_of, video_denoiser
 from keyweave.diffusion.image_to_video import pictures_of
 from keyweave.diffusion.vae import encode
-from keyweave.systems.inbetween.generate import Sampling, ends_of, noise_like
+from keyweave.systems.inbetween.generate import ends_of, noise_like
 
 if TYPE_CHECKING:
     from keyweave.diffusion.denoisers import Condition
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.systems.inbetween.sampling import Sampling
 
 Turn = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, now, then: down from a level of noise to the next
 

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from keyweave.base.errors import InputError, MediaError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.media.clips import open_frames, open_sound
 from keyweave.media.sound.stretch import stretched
 from keyweave.media.sound.track import sample_at
-from keyweave.media.types import Image
 from keyweave.perceive.cuts import CutFinder
-from keyweave.timeline.renderer import checked
+from keyweave.timeline.grid import between_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from keyweave.media.source import FrameSource, Shown
@@ -133,7 +130,7 @@ def _walk(source: FrameSource, due: Iterator[Fraction], engine: Inbetweener, see
             yield from (before.frame for _ in times)
         elif times:
             shares = [(at - before.start) / gap if at > before.start + slack else Fraction(0) for at in times]
-            yield from _between(before.frame, item.frame, shares, engine, derive(seed, "pair", number))
+            yield from between_frames(before.frame, item.frame, shares, engine, derive(seed, "pair", number))
         before = item
         if following is None:
             return
@@ -142,18 +139,3 @@ def _walk(source: FrameSource, due: Iterator[Fraction], engine: Inbetweener, see
     while following is not None:
         yield before.frame
         following = next(due, None)
-
-
-def _between(
-    before: Frame, after: Frame, shares: Sequence[Fraction], engine: Inbetweener, seed: int
-) -> Iterator[Frame]:
-    """Yield the way from one frame of the clip to the next; two that are equal need no drawing."""
-    moving = [share for share in shares if share]
-    if not moving or np.array_equal(before, after):
-        yield from (before for _ in shares)
-        return
-    drawn = iter(engine(Image(before), Image(after), moving, seed=seed, progress=SILENT))
-    for share in shares:
-        yield checked(next(drawn, None), before.shape) if share else before
-    if next(drawn, None) is not None:
-        raise ValueError("the engine drew more frames than it was asked for")

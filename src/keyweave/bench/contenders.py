@@ -1,0 +1,217 @@
+"""Who fills the pairs: generative methods, those without learning, and the real clips as a model can show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.recipe import ModelMark, sha256_of_file
+from keyweave.classical.crossfade import crossfade
+from keyweave.classical.flow import flow
+from keyweave.maths.tensors import to_frames, to_tensor
+from keyweave.media.types import Image
+from keyweave.models.adapters import find_adapter, matrices_of, read_adapter
+from keyweave.models.folders import CONFIG, read_object
+from keyweave.models.loading import load
+from keyweave.recipes.scores import through
+from keyweave.systems.inbetween.dual import Backward
+from keyweave.systems.inbetween.generate import PLAIN
+from keyweave.systems.inbetween.methods import METHODS, make
+from keyweave.systems.inbetween.presets import sampling_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from keyweave.media.types import Frame
+    from keyweave.models.finding import Found
+    from keyweave.models.loading import VideoModel
+    from keyweave.protocols import Inbetweener
+    from keyweave.systems.inbetween.methods import Needs
+    from keyweave.systems.inbetween.sampling import Sampling
+
+    Making = Callable[[Frame, int, Progress], Frame]
+
+CEILING = "truth"
+_CLASSICAL: dict[str, tuple[Inbetweener, str]] = {
+    "flow": (flow, "both pictures carried along their optical flow, nothing learnt"),
+    "crossfade": (crossfade, "one picture fades into the other"),
+}
+_ABSENT = {
+    name: f"{paper} is a network of its own, and keyweave has neither its code nor its weights."
+    for name, paper in (("film", "FILM"), ("dynamicrafter", "DynamiCrafter"))
+}
+NAMES = (*METHODS, *_CLASSICAL, CEILING)
+_OPTIONS: dict[Needs, str] = {"rotated adapter": "--adapter", "unrotated adapter": "--unrotated"}
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One who takes part.
+
+    Args:
+        name: what people type.
+        says: what it does, in one line.
+        make: makes clips (B, F, H, W, 3) of the real ones, of which it may look at both ends; from a seed.
+        by_chance: whether another seed makes another clip.
+        options: what else decides what it makes, as plain values.
+        models: by role, the same.
+        device: where it computes.
+        dtype: how precisely.
+    """
+
+    name: str
+    says: str
+    make: Making
+    by_chance: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    models: dict[str, ModelMark] = field(default_factory=dict)
+    device: str = "cpu"
+    dtype: str = "uint8"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the generative methods are made from.
+
+    Args:
+        model: of image-to-video.
+        sampling: how clips are sampled.
+        adapter: of the backward branch that takes turned maps.
+        unrotated: of the one that makes its own.
+        device: where to compute; see `devices.choose`.
+        dtype: how precisely.
+        chunk: frames that are decoded at once; all without.
+    """
+
+    model: Found
+    sampling: Sampling
+    adapter: str | None = None
+    unrotated: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    chunk: int | None = None
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse methods that there are not, and those that are named twice."""
+    for number, name in enumerate(names):
+        if name in _ABSENT:
+            raise InputError(_ABSENT[name], "Leave it out; its numbers in the paper are in the report.")
+        if name not in NAMES:
+            raise InputError(f"There is no method {name!r}.", f"Choose from: {', '.join(NAMES)}.")
+        if name in names[:number]:
+            raise InputError(f"The method {name} is named twice.", "Name each once.")
+    if not names:
+        raise InputError("No method is named.", f"Choose from: {', '.join(NAMES)}.")
+
+
+def needs_model(names: Sequence[str]) -> bool:
+    """Tell whether any of the methods works with a model."""
+    return any(name in METHODS or name == CEILING for name in names)
+
+
+def frames_of(model: Found) -> int:
+    """Return how many frames the clips of an image-to-video model have."""
+    return int(read_object(model.folder / "unet" / CONFIG)["num_frames"])
+
+
+def contenders(names: Sequence[str], learnt: Learnt | None) -> list[Contender]:
+    """Return those who take part, in the order they are named.
+
+    Args:
+        names: of methods.
+        learnt: what the generative ones are made from; None where there are none.
+    """
+    check_names(names)
+    found = [_classical(name) for name in names if name in _CLASSICAL]
+    if needs_model(names):
+        assert learnt is not None, "a generative method has a model"
+        backwards = {name: _backward(name, learnt) for name in names if name in METHODS}
+        loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
+        mark = learnt.model.mark()
+        found += [_generative(name, learnt, loaded, mark, adapter) for name, adapter in backwards.items()]
+        if CEILING in names:
+            found.append(_ceiling(loaded, mark))
+    return sorted(found, key=lambda one: names.index(one.name))
+
+
+def _classical(name: str) -> Contender:
+    fill, says = _CLASSICAL[name]
+
+    def draw(real: Frame, seed: int, progress: Progress) -> Frame:
+        del seed, progress
+        return np.stack([np.stack(list(_filled(fill, clip))) for clip in real])
+
+    return Contender(name, says, draw)
+
+
+def _filled(fill: Inbetweener, clip: Frame) -> Iterator[Frame]:
+    first, last = (Image(np.ascontiguousarray(clip[k])) for k in (0, -1))
+    yield first.pixels
+    steps = len(clip) - 1
+    # That two pictures look unrelated is told to people; here it would be told a hundred times.
+    yield from fill(first, last, [Fraction(k, steps) for k in range(1, steps)], seed=0, progress=SILENT)
+    yield last.pixels
+
+
+def _backward(name: str, learnt: Learnt) -> Path | None:
+    """Return the adapter's file that a method takes."""
+    needs = METHODS[name].needs
+    if needs == "none":
+        return None
+    ref = learnt.adapter if needs == "rotated adapter" else learnt.unrotated
+    if ref is None:
+        raise InputError(
+            f"The method {name} needs an adapter, and {_OPTIONS[needs]} names none.",
+            "`keyweave train inbetween` makes one.",
+        )
+    return find_adapter(ref)
+
+
+def _generative(name: str, learnt: Learnt, model: VideoModel, mark: ModelMark, adapter: Path | None) -> Contender:
+    backward, models = PLAIN, {"model": mark}
+    if adapter is not None:
+        read = read_adapter(adapter)
+        if bool(read.rotated) != (METHODS[name].needs == "rotated adapter"):
+            kinds = ("with", "without") if read.rotated else ("without", "with")
+            raise InputError(
+                f"The adapter {adapter.name} was learnt {kinds[0]} rotated maps; {name} takes one {kinds[1]} them.",
+                "--adapter names the one with them, --unrotated the other.",
+            )
+        backward = Backward(read.rotated, matrices_of(read, model.unet))
+        models["adapter"] = ModelMark(adapter.name, sha256_of_file(adapter))
+
+    def draw(real: Frame, seed: int, progress: Progress) -> Frame:
+        firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
+        made = make(
+            name,
+            model,
+            firsts,
+            lasts,
+            seed=seed,
+            sampling=learnt.sampling,
+            backward=backward,
+            frames=real.shape[1],
+            chunk=learnt.chunk,
+            progress=progress,
+        )
+        return to_frames(made)
+
+    options = {"sampling": sampling_words(learnt.sampling), "chunk": str(learnt.chunk)}
+    place = model.place
+    return Contender(name, METHODS[name].says, draw, True, options, models, place.device, place.dtype)
+
+
+def _ceiling(model: VideoModel, mark: ModelMark) -> Contender:
+    def copy(real: Frame, seed: int, progress: Progress) -> Frame:
+        del seed, progress
+        return through(model, real)
+
+    says = "the real clip through the model's autoencoder: what it could show at best"
+    return Contender(CEILING, says, copy, False, {}, {"model": mark}, model.place.device, model.place.dtype)

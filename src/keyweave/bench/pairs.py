@@ -1,0 +1,199 @@
+"""Pairs of keyframes to be filled, with what really lies between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from itertools import count as numbers
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keyweave.base.errors import InputError, MediaError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.media.clips import open_frames
+from keyweave.media.fit import fit
+from keyweave.media.types import Image
+from keyweave.recipes.scores import truth_of
+from keyweave.toyworld.scenes import scene_of
+from keyweave.toyworld.shots import RATE, Shot, shoot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from keyweave.media.types import Frame
+    from keyweave.toyworld.scenes import Scene
+
+    Size = tuple[int, int]
+
+GAP = 25  # frames between keyframes, as in the paper's set
+_STEP = 8  # what the sides of pictures must be multiples of
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """What a pair is made from.
+
+    Args:
+        frames: (F, H, W, 3) the real clip; its ends are the keyframes.
+        shot: where it was drawn, all that is known of it.
+    """
+
+    frames: Frame
+    shot: Shot[Scene] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two keyframes of a real clip.
+
+    Args:
+        name: where it is from.
+        read: gives the clip; called each time that it is needed, so that a thousand pairs take no memory.
+    """
+
+    name: str
+    read: Callable[[], Footage]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What is to be filled.
+
+    Args:
+        name: of the set.
+        pairs: in a fixed order.
+        others: real clips of the same kind that no pair is from; empty where there are none.
+        frames: of each clip, both keyframes among them.
+        size: width and height.
+        rate: frames per second, to print beside pictures.
+    """
+
+    name: str
+    pairs: tuple[Pair, ...]
+    others: tuple[Pair, ...]
+    frames: int
+    size: Size
+    rate: Fraction
+
+
+def toyworld_pairs(count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64)) -> Material:
+    """Take the first clips of the drawn world's test split whose actors are whole, inside the picture, at both ends."""
+    _check(count, frames, size)
+    found: list[Pair] = []
+    for number in numbers():
+        if len(found) == count + others:
+            break
+        if _is_inside(truth_of(_shot(number, 2, size)).masks()):
+            found.append(Pair(f"test clip {number}", partial(_drawn, number, frames, size)))
+    return Material("toyworld", tuple(found[:count]), tuple(found[count:]), frames, size, RATE)
+
+
+def folder_pairs(
+    folder: Path,
+    count: int | None = None,
+    *,
+    gap: int = GAP,
+    frames: int = 14,
+    size: Size | None = None,
+    progress: Progress = SILENT,
+) -> Material:
+    """Cut films, or folders of pictures, into pieces that follow one another, each from keyframe to keyframe.
+
+    This is how the paper's set is described: pairs of frames at least 25 apart, from all videos. What is between the
+    keyframes is shown at even times by the nearest frame, so it is exact where `gap` is a multiple of `frames - 1`.
+
+    Args:
+        folder: holds a film or a folder of pictures for each video; or the pictures of one.
+        count: pairs, evenly chosen from all that there are; all of them without.
+        gap: frames from keyframe to keyframe.
+        frames: of each clip.
+        size: the middle of each frame is brought to it; by default that of the first video, down to multiples of 8.
+        progress: is told what is left out.
+    """
+    _check(1 if count is None else count, frames, size or (_STEP, _STEP))
+    if gap < 2:
+        raise InputError(f"Keyframes are 2 frames apart or more; got {gap}.")
+    found: list[tuple[Path, int]] = []
+    facts: list[tuple[Size, Fraction]] = []
+    for path in _videos(folder):
+        try:
+            with open_frames(path) as source:
+                length = round(source.duration * source.rate)
+                facts.append(((source.width, source.height), source.rate))
+        except MediaError as fault:
+            progress.warn(f"{path.name} is left out: {fault.message}")
+            continue
+        found += [(path, start) for start in range(0, length - gap, gap)]
+    wanted = len(found) if count is None else count
+    if not found or wanted > len(found):
+        raise InputError(
+            f"{folder} gives {len(found)} pairs of frames {gap} apart; {count or 'at least 1'} should be there.",
+            "Ask for fewer pairs, take a smaller gap, or add longer videos.",
+        )
+    chosen = [found[k * len(found) // wanted] for k in range(wanted)]
+    width, height = size or (facts[0][0][0] // _STEP * _STEP, facts[0][0][1] // _STEP * _STEP)
+    pairs = tuple(
+        Pair(f"{path.name} from frame {start}", partial(_filmed, path, start, gap, frames, (width, height)))
+        for path, start in chosen
+    )
+    return Material(folder.name, pairs, (), frames, (width, height), facts[0][1] * (frames - 1) / gap)
+
+
+def _check(count: int, frames: int, size: Size) -> None:
+    if count < 1:
+        raise InputError(f"A benchmark needs 1 pair or more; got {count}.")
+    if frames < 3:
+        raise InputError(f"A clip has 3 frames or more, one of them between the keyframes; got {frames}.")
+    if min(size) < _STEP or size[0] % _STEP or size[1] % _STEP:
+        raise InputError(f"The size is {size[0]}x{size[1]}; both sides should be multiples of {_STEP}.")
+
+
+def _drawn(number: int, frames: int, size: Size) -> Footage:
+    shot = _shot(number, frames, size)
+    return Footage(shot.frames, shot)
+
+
+def _shot(number: int, frames: int, size: Size) -> Shot[Scene]:
+    width, height = size
+    scene = scene_of("test", number, aspect=width / height)
+    return shoot(scene, frames=frames, width=width, height=height, truth=True)
+
+
+def _is_inside(masks: np.ndarray) -> bool:  # (2, A, H, W)
+    """Tell whether each actor is seen in both frames, and cut by no border."""
+    cut = masks[..., [0, -1]].any() or masks[..., [0, -1], :].any()
+    return bool(masks.any(axis=(2, 3)).all() and not cut)
+
+
+def _videos(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.", "Name a folder of videos, or toyworld for the drawn world.")
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if not any(path.is_dir() for path in inside) and any(path.suffix.lower() in _PICTURES for path in inside):
+        return [folder]
+    return inside
+
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+def _filmed(path: Path, start: int, gap: int, frames: int, size: Size) -> Footage:
+    """Read a piece of a video, a frame at each even time."""
+    with open_frames(path) as source:
+        begin = start / source.rate
+        piece = list(_first(source.frames(begin, begin + (gap + 1) / source.rate), gap + 1))
+    if len(piece) <= gap:
+        raise MediaError(
+            f"{path} ends {gap + 1 - len(piece)} frames before its stated end.", "Write it anew, or leave it out."
+        )
+    nearest = [round(Fraction(k * gap, frames - 1)) for k in range(frames)]
+    return Footage(
+        np.stack([fit(Image(np.ascontiguousarray(piece[k][..., :3])), size, "crop").pixels for k in nearest])
+    )
+
+
+def _first(frames: Iterator[Frame], count: int) -> Iterator[Frame]:
+    return (frame for frame, _ in zip(frames, range(count), strict=False))

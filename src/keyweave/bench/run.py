@@ -1,0 +1,210 @@
+"""The benchmark itself: each method fills each pair; what was made and measured before is taken from the folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.recipe import InputMark, Recipe
+from keyweave.base.seeds import derive
+from keyweave.base.version import VERSION
+from keyweave.bench.contenders import Contender
+from keyweave.bench.kept import Kept
+from keyweave.bench.measures import MEASURES, judged, measure, pinned
+from keyweave.maths.tensors import to_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from keyweave.base.recipe import ModelMark
+    from keyweave.bench.pairs import Footage, Material, Pair
+    from keyweave.media.types import Frame
+    from keyweave.perceive.features import ToyFeatures
+
+    Floats = NDArray[np.floating]
+
+_MEASURED = 1  # raised when measures change, so that none of before is taken
+_TOGETHER = 8  # pairs that are filled at once
+
+REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, _seed, _progress: real)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who looks at films of the drawn world.
+
+    Args:
+        network: the one of toy-features.
+        mark: which weights.
+    """
+
+    network: ToyFeatures
+    mark: ModelMark
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What came out.
+
+    Args:
+        material: what was filled.
+        contenders: who filled it, the real clips first.
+        seeds: how many each of those by chance was given.
+        values: (P, S) by method and measure, with NaN for what a pair does not let be measured; S is 1 for those who
+            leave nothing to chance.
+        vectors: (S, P, V) by method, what toy-features sums films up in; empty without a judge.
+        others: (N, V) the same of real clips that no pair is from.
+        clips: (F, H, W, 3) as made, by method and pair, of the first pairs and the first seed.
+    """
+
+    material: Material
+    contenders: tuple[Contender, ...]
+    seeds: int
+    values: dict[str, dict[str, Floats]]
+    vectors: dict[str, Floats]
+    others: Floats | None
+    clips: dict[str, list[Frame]]
+
+
+def bench_inbetween(
+    material: Material,
+    contenders: Sequence[Contender],
+    folder: Path,
+    *,
+    judge: Judge | None = None,
+    seeds: int = 1,
+    seed: int = 0,
+    shown: int = 8,
+    progress: Progress = SILENT,
+) -> Findings:
+    """Let everybody fill every pair, and measure what they made.
+
+    Stopped at any moment, it goes on where it was: clips are kept as they are made, under the checksum of all that
+    decides them.
+
+    Args:
+        material: the pairs.
+        contenders: who fills them.
+        folder: where clips and numbers are kept.
+        judge: looks at films of the drawn world; other material has none.
+        seeds: how many clips for each pair, of those who leave something to chance.
+        seed: decides all chance. Each seed and pair begins with the same noise, whoever the method is.
+        shown: of how many first pairs the clips are returned.
+        progress: a step for each clip.
+    """
+    if seeds < 1:
+        raise InputError(f"A benchmark needs 1 seed or more; got {seeds}.")
+    everybody = (REAL, *contenders)
+    turns = {one.name: seeds if one.by_chance else 1 for one in everybody}
+    count = len(material.pairs)
+    values = {name: {one.key: np.full((count, turn), np.nan) for one in MEASURES} for name, turn in turns.items()}
+    vectors: dict[str, list[list[Floats]]] = {name: [[] for _ in range(turn)] for name, turn in turns.items()}
+    clips: dict[str, list[Frame]] = {name: [] for name in turns}
+    kept = Kept(folder)
+    with progress.part("filling", total=count * sum(turns.values())) as part:
+        for batch in _batches(material.pairs):
+            for one in everybody:
+                for turn in range(turns[one.name]):
+                    made = batch.made(one, derive(seed, "bench", turn, batch.first), kept, part)
+                    clips[one.name] += made.clips[: max(0, shown - batch.first)] if turn == 0 else []
+                    for number, row in enumerate(_measured(made, batch, judge, kept), batch.first):
+                        for key, value in row["values"].items():
+                            values[one.name][key][number, turn] = np.nan if value is None else value
+                        vectors[one.name][turn].append(np.array(row["vector"], np.float64))
+                    part.step(len(made.clips))
+    others = None if judge is None else _others(judge.network, material.others, progress)
+    stacked = {} if judge is None else {name: np.array(rows) for name, rows in vectors.items()}
+    return Findings(material, everybody, seeds, values, stacked, others, clips)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """Clips, and the checksum of what decided each."""
+
+    clips: list[Frame]
+    digests: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Pairs that are filled together. A pair is always in the same place of the same batch, hence the same noise."""
+
+    first: int
+    footages: list[Footage]
+    marks: list[InputMark]
+
+    def made(self, one: Contender, seed: int, kept: Kept, progress: Progress) -> _Made:
+        digests = [self._recipe(one, seed, place).digest() for place in range(len(self.marks))]
+        clips = [kept.clip(digest) for digest in digests]
+        if any(clip is None for clip in clips):
+            real = np.stack([footage.frames for footage in self.footages])
+            with progress.part(one.name, 0) as part:
+                fresh = one.make(real, seed, part)
+            for digest, clip, new in zip(digests, clips, fresh, strict=True):
+                if clip is None:
+                    kept.keep_clip(digest, new)
+            clips = [new if clip is None else clip for clip, new in zip(clips, fresh, strict=True)]
+        return _Made([clip for clip in clips if clip is not None], digests)
+
+    def _recipe(self, one: Contender, seed: int, place: int) -> Recipe:
+        return Recipe(
+            system="bench inbetween",
+            engine=one.name,
+            inputs=(self.marks[place],),
+            options={**one.options, "place": place} if one.by_chance else one.options,
+            seed=seed if one.by_chance else 0,
+            version=VERSION,
+            models=one.models,
+            device=one.device,
+            dtype=one.dtype,
+        )
+
+
+def _batches(pairs: Sequence[Pair]) -> Iterator[_Batch]:
+    for first in range(0, len(pairs), _TOGETHER):
+        footages = [pair.read() for pair in pairs[first : first + _TOGETHER]]
+        # The bytes say what a pair is; its name may be another one elsewhere.
+        marks = [
+            InputMark(f"{len(one.frames)} frames", hashlib.sha256(one.frames.tobytes()).hexdigest()) for one in footages
+        ]
+        yield _Batch(first, footages, marks)
+
+
+def _measured(made: _Made, batch: _Batch, judge: Judge | None, kept: Kept) -> list[dict[str, Any]]:
+    """Return the values of each clip, and the vector that the judge sums it up in."""
+    by = "" if judge is None else judge.mark.sha256
+    names = [hashlib.sha256(f"{digest} {by} {_MEASURED}".encode()).hexdigest() for digest in made.digests]
+    rows = [kept.numbers(name) for name in names]
+    if all(row is not None for row in rows):
+        return [row for row in rows if row is not None]
+    found = [
+        {"values": measure(clip, footage), "vector": []}
+        for clip, footage in zip(made.clips, batch.footages, strict=True)
+    ]
+    if judge is not None:
+        films = [pinned(clip, one.frames) for clip, one in zip(made.clips, batch.footages, strict=True)]
+        said, vectors = judged(judge.network, np.stack(films), batch.footages)
+        for row, values, vector in zip(found, said, vectors, strict=True):
+            row["values"] |= values
+            row["vector"] = vector.tolist()
+    for name, row in zip(names, found, strict=True):
+        kept.keep_numbers(name, row)
+    return found
+
+
+def _others(judge: ToyFeatures, pairs: Sequence[Pair], progress: Progress) -> Floats:
+    """Return the vectors (N, V) of real clips."""
+    device = next(judge.parameters()).device
+    found = [
+        judge(to_tensor(pair.read().frames[None]).to(device)).vector.cpu().numpy()
+        for pair in progress.each(pairs, "real clips", share=0)
+    ]
+    return np.concatenate(found).astype(np.float64)

@@ -1,0 +1,160 @@
+"""`keyweave bench`: methods side by side on pairs whose true in-betweens are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keyweave.cli.face import show_json, watched
+from keyweave.cli.parser import Parser, seed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from keyweave.base.progress import Progress
+    from keyweave.bench.contenders import Learnt
+    from keyweave.bench.pairs import Material
+    from keyweave.bench.run import Judge
+    from keyweave.bench.summary import Summary
+
+_TOYWORLD = "toyworld"
+_PAIRS, _OTHERS = 100, 256
+_METHODS = "average,trf,flow,crossfade"
+_FEWEST_OTHERS = 4
+_HOW = """\
+methods:
+  full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, no-rotation --unrotated)
+  trf, average, image-to-video    time reversal fusion, with and without its jumps; the first picture alone
+  vibid, mpd                      two later samplers
+  flow, crossfade                 without learning
+  truth                           the real clips through the model's autoencoder: the best it could do
+
+The folder keeps every clip: stopped at any moment, the same command goes on where it was, and a method that is added
+later is filled in beside the others. report.md is the page to read."""
+
+
+def build(name: str) -> Parser:
+    """Make the parser."""
+    says = "Fill pairs of keyframes by several methods, and measure each against what really lies between."
+    parser = Parser(name, says, usage="inbetween -o FOLDER [options]", epilog=_HOW)
+    add = parser.add_argument
+    add("table", choices=("inbetween",), help="which benchmark")
+    add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
+    add("--data", default=_TOYWORLD, metavar="DIR", help="a folder of videos, or toyworld (the default)")
+    add("--methods", default=_METHODS, metavar="A,B", help=f"who fills them (default: {_METHODS})")
+    add("--model", default="toy-video", metavar="REF", help="the image-to-video model (default: toy-video)")
+    add("--adapter", metavar="REF", help="of the backward branch, with rotated maps")
+    add("--unrotated", metavar="REF", help="of the backward branch, without them")
+    add("--pairs", type=int, metavar="N", help="how many (default: 100; of a folder, all that there are)")
+    add("--seeds", type=int, default=1, metavar="K", help="clips for each pair, of methods by chance (default: 1)")
+    add("--seed", type=seed, default=0, metavar="N", help="another chance (default: 0)")
+    add("--sampling", default="fast", metavar="PRESET", help="draft, fast or faithful, or such as fast,repeats=5")
+    add("--steps", type=int, metavar="N", help="of the sampler, in place of the preset's")
+    add("--gap", type=int, metavar="N", help="of a folder: frames from keyframe to keyframe (default: 25)")
+    add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
+    add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
+    add("--sheets", type=int, default=8, metavar="N", help="how many first pairs to show (default: 8)")
+    add("--chunk", type=int, metavar="N", help="decode so many frames at once, where memory is short")
+    add("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the fastest)")
+    add("--dtype", metavar="NAME", help="float32, bfloat16 or float16 (default: what is fastest)")
+    add("--json", action="store_true", help="print events as JSON lines")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fill, measure, write and print."""
+    from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
+    from keyweave.bench.contenders import check_names, contenders, needs_model  # noqa: PLC0415
+    from keyweave.bench.run import bench_inbetween  # noqa: PLC0415
+    from keyweave.bench.summary import summarise  # noqa: PLC0415
+    from keyweave.bench.table import write_report  # noqa: PLC0415
+
+    names = [name.strip() for name in args.methods.split(",") if name.strip()]
+    check_names(names)
+    if args.output.exists() and not args.output.is_dir():
+        raise InputError(f"{args.output} is a file; the report is a folder.", "Choose another name with -o.")
+    for flag, least in (("seeds", 1), ("sheets", 1), ("pairs", 2), ("frames", 3), ("gap", 2), ("steps", 1)):
+        value = getattr(args, flag)
+        if value is not None and value < least:
+            raise InputError(f"--{flag} is {value}; it should be {least} or more.")
+    if args.gap is not None and args.data == _TOYWORLD:
+        raise InputError("--gap is for folders of videos; clips of the drawn world go from end to end.")
+    with watched(args.command, as_json=args.json) as progress:
+        learnt = _learnt(args, progress) if needs_model(names) else None
+        everybody = contenders(names, learnt)
+        material = _material(args, learnt, progress)
+        findings = bench_inbetween(
+            material,
+            everybody,
+            args.output / "cache",
+            judge=_judge(args) if material.others else None,
+            seeds=args.seeds,
+            seed=args.seed,
+            shown=args.sheets,
+            progress=progress,
+        )
+        summary = summarise(findings)
+        written = write_report(args.output, summary)
+        progress.end()
+    _show(args, summary, written)
+    return 0
+
+
+def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.bench.contenders import Learnt  # noqa: PLC0415
+    from keyweave.models.finding import find  # noqa: PLC0415
+    from keyweave.systems.inbetween.presets import parse_sampling  # noqa: PLC0415
+
+    try:
+        sampling = parse_sampling(args.sampling)
+    except ValueError as fault:
+        raise InputError(f"--sampling: {fault}.") from None
+    if args.steps is not None:
+        sampling = replace(sampling, steps=args.steps)
+    model = find(args.model, "image-to-video", progress=progress)
+    return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, args.chunk)
+
+
+def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.bench.contenders import frames_of  # noqa: PLC0415
+    from keyweave.bench.pairs import GAP, folder_pairs, toyworld_pairs  # noqa: PLC0415
+    from keyweave.timeline.times import parse_size  # noqa: PLC0415
+
+    try:
+        size = None if args.size is None else parse_size(args.size)
+    except ValueError as fault:
+        raise InputError(f"--size: {fault}.") from None
+    frames = args.frames or (14 if learnt is None else frames_of(learnt.model))
+    if args.data != _TOYWORLD:
+        gap = args.gap or GAP
+        return folder_pairs(Path(args.data), args.pairs, gap=gap, frames=frames, size=size, progress=progress)
+    pairs = _PAIRS if args.pairs is None else args.pairs
+    others = max(_FEWEST_OTHERS, min(_OTHERS, 4 * pairs))
+    return toyworld_pairs(pairs, others=others, frames=frames, size=size or (64, 64))
+
+
+def _judge(args: argparse.Namespace) -> Judge:
+    from keyweave.bench.run import Judge  # noqa: PLC0415
+    from keyweave.models.finding import find  # noqa: PLC0415
+    from keyweave.perceive.features import load_features  # noqa: PLC0415
+
+    found = find("toy-features", "features")
+    return Judge(load_features(found, device=args.device), found.mark())
+
+
+def _show(args: argparse.Namespace, summary: Summary, written: Path) -> None:
+    from keyweave.bench.table import difference_rows, means_rows  # noqa: PLC0415
+    from keyweave.metrics.records import table  # noqa: PLC0415
+
+    if args.json:
+        show_json({"event": "benchmarked", "report": str(written), **summary.as_dict()})
+        return
+    print(table(means_rows(summary)))
+    sure = [row for row in difference_rows(summary) if row["zero"] == "excluded"]
+    if sure:
+        print(f"\n{summary.ours} minus each other, where 95 % intervals exclude zero:\n{table(sure)}")
+    print(f"\n{written}")

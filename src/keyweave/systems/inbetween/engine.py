@@ -1,0 +1,185 @@
+"""The in-betweener that generates: a video model, run forward from one picture and backward from the other."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from torch.nn import functional
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import SILENT, Progress
+from keyweave.diffusion.quick import compiled
+from keyweave.diffusion.samplers import steps_down
+from keyweave.maths.tensors import to_frames, to_tensor
+from keyweave.media.fit import fit
+from keyweave.media.types import Image
+from keyweave.models.adapters import matrices_of, read_adapter
+from keyweave.models.devices import free_bytes
+from keyweave.models.loading import load
+from keyweave.systems.inbetween.anchoring import anchored
+from keyweave.systems.inbetween.dual import Backward
+from keyweave.systems.inbetween.generate import PLAIN, between
+from keyweave.timeline.grid import off_the_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from keyweave.media.types import Frame
+    from keyweave.models.finding import Found
+    from keyweave.models.loading import VideoModel
+    from keyweave.protocols import Inbetweener
+    from keyweave.systems.inbetween.sampling import Sampling
+
+Memory = Literal["auto", "low", "high"]
+_WHOLE = 8  # what a side is a multiple of, in every network of the family
+_SMALLEST = 64  # the short side of a picture that a network can look at more closely than as a few points
+_LARGER = 1.1  # times the area that a model was made for, above which it is made smaller
+_SAMPLING = 0.9  # of the time; the rest goes to drawing what lies off the grid
+# What one point takes while it is worked on, in bytes: reckoned from the widest layers of the released models in half
+# precision, and generous. Whoever knows better says so.
+_OF_LATENT, _OF_PIXEL = 40_000, 2_500
+_FEWEST = 4  # frames that are decoded together, whatever memory there is: the decoder mixes neighbours
+
+
+def generative(
+    *,
+    model: Found,
+    sampling: Sampling,
+    fill: Inbetweener,
+    adapter: Path | None = None,
+    memory: Memory = "auto",
+    compile: bool = False,  # noqa: A002 - as people type it
+    device: str | None = None,
+    dtype: str | None = None,
+) -> Inbetweener:
+    """Load what is needed, and return the engine.
+
+    Args:
+        model: of image-to-video.
+        sampling: how a clip is sampled.
+        fill: draws between neighbours of the model's grid of times.
+        adapter: what sets the backward branch apart; without it, both branches are the model itself.
+        memory: "low" works in small parts, which is slower; "auto" does so where the device's free memory is short.
+        compile: compile the network first, which takes minutes and makes every step faster.
+        device: where; see `devices.choose`.
+        dtype: how precisely.
+    """
+    loaded = load(model, device=device, dtype=dtype)
+    backward = PLAIN
+    if adapter is not None:
+        learnt = read_adapter(adapter)
+        backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet))
+    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile)
+
+
+@dataclass(eq=False)
+class _Generative:
+    """An `Inbetweener`; docs/inbetween.md tells its story."""
+
+    name: str
+    model: VideoModel
+    backward: Backward
+    sampling: Sampling
+    fill: Inbetweener
+    memory: Memory
+    compile: bool
+    _warned: set[str] = field(default_factory=set)
+
+    def __call__(
+        self, first: Image, last: Image, times: Sequence[Fraction], *, seed: int = 0, progress: Progress = SILENT
+    ) -> Iterator[Frame]:
+        """Generate a clip on the model's own grid of times, and draw what is asked for from it."""
+        if first.has_alpha:
+            raise InputError(
+                "The engine generative draws opaque pictures, and these keyframes have alpha.",
+                "Flatten them, or use --engine flow.",
+            )
+        size = working_size(first.size, int(self.model.unet.config["sample_size"]) * self._scale)
+        self._warn(first.size, size, progress)
+        ends = [self._ready(picture, size) for picture in (first, last)]
+        made = self._made(ends[0], ends[1], seed, progress)
+        frames = to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
+        grid = [fit(Image(frame), first.size, "stretch").pixels for frame in frames[1:-1]]
+        yield from off_the_grid([first.pixels, *grid, last.pixels], times, self.fill, seed=seed, progress=progress)
+
+    def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
+        frames = int(self.model.unet.config["num_frames"])
+        in_turn, chunk = self._parts(first, frames)
+        total = steps_down(self.sampling.path)
+        with (
+            compiled(self.model.unet) if self.compile else nullcontext(),
+            progress.part("sampling", _SAMPLING, total) as part,
+        ):
+            return between(
+                self.model,
+                first,
+                last,
+                seed=seed,
+                sampling=self.sampling,
+                backward=self.backward,
+                frames=frames,
+                in_turn=in_turn,
+                chunk=chunk,
+                progress=part,
+            )
+
+    def _ready(self, picture: Image, size: tuple[int, int]) -> Tensor:
+        """Return a picture as the network takes it: of this size, and its edges repeated up to whole latents."""
+        pixels = to_tensor(fit(picture, size, "stretch").pixels)[None].to(self.model.place.device)
+        right, below = (-side % _WHOLE for side in size)
+        return functional.pad(pixels, (0, right, 0, below), mode="replicate")
+
+    @property
+    def _scale(self) -> int:
+        """How many pixels one latent stands for, to either side."""
+        return 2 ** (len(self.model.vae.config["block_out_channels"]) - 1)
+
+    def _parts(self, picture: Tensor, frames: int) -> tuple[bool, int | None]:
+        """Decide whether branches run in turn, and how many frames are decoded together."""
+        height, width = picture.shape[2:]
+        free = free_bytes(self.model.place.device) if self.memory == "auto" else None
+        if self.memory == "low":
+            return True, _FEWEST
+        if free is None:
+            return False, None
+        both = 2 * frames * (height // self._scale) * (width // self._scale) * _OF_LATENT
+        chunk = max(_FEWEST, int(free / (height * width * _OF_PIXEL)))
+        return both > free, None if chunk >= frames else chunk
+
+    def _warn(self, wanted: tuple[int, int], drawn: tuple[int, int], progress: Progress) -> None:
+        """Say once what may not be what was wanted."""
+        doubts = []
+        if drawn != wanted:
+            doubts.append(
+                f"{self.name} draws {drawn[0]}x{drawn[1]} pixels here; they are resized to {wanted[0]}x{wanted[1]}."
+            )
+        if not self.backward.rotated and not self.backward.weights:
+            doubts.append(
+                f"There is no adapter for {self.name}: both directions are the plain model, and may not agree on one "
+                "motion. `keyweave train inbetween` makes one."
+            )
+        if self.model.card is not None and self.model.card.toy:
+            doubts.append(f"{self.name} is a toy: it knows the drawn world and nothing else.")
+        for doubt in doubts:
+            if doubt not in self._warned:
+                progress.warn(doubt)
+        self._warned.update(doubts)
+
+
+def working_size(wanted: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return the size to draw at: as wanted, unless the model was made for much smaller pictures.
+
+    Args:
+        wanted: width and height of the film.
+        side: of a square with as many pixels as the model was made for.
+    """
+    width, height = wanted
+    scale = 1.0 if width * height <= _LARGER * side**2 else (side**2 / (width * height)) ** 0.5
+    scale = max(scale, min(side, _SMALLEST) / min(wanted))
+    return (width, height) if scale == 1 else (round(width * scale), round(height * scale))

@@ -1,0 +1,330 @@
+"""Fine-tuning the backward branch on people's own clips: the story of `keyweave train inbetween`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from keyweave.base.errors import InputError
+from keyweave.base.files import replacing_folder
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.seeds import derive
+from keyweave.diffusion.denoisers import sigmas_of
+from keyweave.diffusion.image_to_video import pictures_of
+from keyweave.diffusion.told import TOLD
+from keyweave.maths.tensors import to_frames
+from keyweave.media.pictures.images import write_image
+from keyweave.media.sheet import strip
+from keyweave.models.adapters import FILE, Adapter, write_adapter
+from keyweave.models.card import ModelCard, digest, write_card
+from keyweave.models.devices import choose
+from keyweave.models.finding import find, is_folder
+from keyweave.models.loading import load
+from keyweave.systems.inbetween.dual import Backward
+from keyweave.systems.inbetween.encoded import Shelf, clear, joined, prepare, read
+from keyweave.systems.inbetween.footage import DRAWN, Cutting, find_footage, reels_of_clips, reels_of_scenes
+from keyweave.systems.inbetween.generate import between
+from keyweave.systems.inbetween.presets import PRESETS
+from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Clips, Noising
+from keyweave.systems.inbetween.tuning import STEPS, TuneOptions, going_on, keep_options
+from keyweave.training.journal import read as read_journal
+from keyweave.training.loop import estimate, train, wait_for_all, within
+from keyweave.training.plan import Plan
+
+if TYPE_CHECKING:
+    from keyweave.models.finding import Found
+    from keyweave.models.loading import VideoModel
+    from keyweave.systems.inbetween.footage import Reel
+
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+_LEVELS = 1000  # that "uniform" chooses from
+_DRAWN_PAIRS = 2  # on the sheets
+_WIDEST_TOY, _RELEASED = 512, (1024, 576)  # released models name a square that they were not made for
+_ENCODING = 0.1  # the share of the work
+_ROWS = ("clip", "made")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training would take.
+
+    Args:
+        trained: weights that learn.
+        whole: weights of the network.
+        steps: how many.
+        seconds: for one step.
+        bytes: of memory, on the device; on a CPU all that the program has.
+        clips: files that were found; clips to be drawn.
+    """
+
+    trained: int
+    whole: int
+    steps: int
+    seconds: float
+    bytes: int
+    clips: int
+
+
+class TunedTask(BackwardTask):
+    """The same, which draws what it has learnt besides measuring it."""
+
+    def draw_with(self, model: VideoModel, pairs: Clips) -> None:
+        """Draw in-betweens of these clips' ends at every validation."""
+        self._model, self._pairs = model, pairs
+
+    def validate(self, folder: Path, step: int) -> dict[str, float]:
+        """Measure on held-out clips, and draw some of them: as they are, and as they are made from their ends."""
+        with torch.no_grad():
+            latents = self._pairs.latents.to(self._model.vae.device).float()
+            real = pictures_of(self._model.vae, latents * self._model.vae.config["scaling_factor"])
+            made = between(
+                self._model,
+                real[:, 0],
+                real[:, -1],
+                seed=0,
+                sampling=PRESETS["draft"],
+                backward=Backward(self.rotated, self.branch.weights),
+                in_turn=True,
+                chunk=latents.shape[1] if max(latents.shape[3:]) <= _WIDEST_TOY // 8 else 4,
+            )
+        clips = [
+            (name, frames) for pair in zip(real, made, strict=True) for name, frames in zip(_ROWS, pair, strict=True)
+        ]
+        rows = [(name, list(to_frames(frames))) for name, frames in clips]
+        sheet = strip(rows, title=f"held-out clips, step {step}", cell_width=128)
+        write_image(folder / f"between-{step:06d}.png", sheet, overwrite=True)
+        return self.measured()
+
+
+def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> ModelCard:
+    """Fine-tune the backward branch, or go on where that was stopped; write it to `folder/adapter` with its card.
+
+    Args:
+        options: what on and how.
+        folder: where everything is kept: latents, checkpoints, a journal, pictures, and the adapter in the end.
+        progress: parts for encoding and for training.
+
+    Returns:
+        The card of the adapter.
+
+    Raises:
+        InputError: there are too few clips, or the folder holds a training with other options.
+        ModelNotFound: the model is not at hand.
+    """
+    options = going_on(folder, options)
+    found, model = _model_of(options, progress)
+    cutting = cutting_of(options, model)
+    with progress.part("clips", _ENCODING) as part:
+        clips, held_out = _clips(options, cutting, _shelf_of(found, model, folder), part)
+    task = _task(options, model, clips, held_out)
+    task.draw_with(model, held_out.take(range(min(_DRAWN_PAIRS, len(held_out.latents)))))
+    if options.steps is None:
+        options = options.model_copy(update={"steps": _steps(options, task, progress), "minutes": None})
+    before = task.measured()
+    plan = plan_of(options)
+    main = _share()[0] == 0
+    if main:
+        keep_options(folder, options)
+    with progress.part("steps", 1 - _ENCODING) as part:
+        train(task, plan, folder, title=f"inbetween: {found.name}", progress=part)
+    differences = task.branch.rounded()
+    card = _card(
+        options,
+        found,
+        model.place.device,
+        clips=f"{len(clips.latents):,} clips of {cutting.frames} frames of {cutting.size[0]}x{cutting.size[1]}",
+        hours=sum(row["seconds"] for row in read_journal(folder / "journal.jsonl")) / 3600,
+        scores={"before": before, "after": task.measured()},
+    )
+    if main:
+        with replacing_folder(folder / "adapter", overwrite=True) as made:
+            write_adapter(made / FILE, Adapter(differences, task.rotated, card))
+            card = write_card(made, card)
+    wait_for_all()
+    return card
+
+
+def measured(options: TuneOptions, progress: Progress = SILENT) -> Measured:
+    """Measure what a training would take, on noise instead of clips; nothing is kept."""
+    clips = options.clips if options.videos == DRAWN else len(find_footage(Path(options.videos), progress))
+    _, model = _model_of(options, progress)
+    cutting = cutting_of(options, model)
+    scale = 2 ** (len(model.vae.config["block_out_channels"]) - 1)
+    shape = (2, cutting.frames, model.vae.config["latent_channels"], *(side // scale for side in cutting.size[::-1]))
+    told = torch.zeros(2, int(model.image_encoder.config.projection_dim))
+    noise = Clips(torch.randn(shape), told, told)
+    task = _task(options, model, noise, noise)
+    plan = plan_of(options.model_copy(update={"steps": options.steps or STEPS}))
+    found = estimate(task, plan)
+    steps = plan.steps if options.minutes is None else max(1, int(60 * options.minutes / found.seconds))
+    trained = sum(matrix.numel() for matrix in task.model.parameters())
+    # Moments and averages are not there yet: three of the five copies that are counted.
+    size = _peak_bytes(model) + found.bytes * 3 // 5
+    whole = sum(weight.numel() for weight in model.unet.parameters())
+    return Measured(trained, whole, steps, found.seconds, size, clips)
+
+
+def plan_of(options: TuneOptions) -> Plan:
+    """Return the numbers of the training; AdamW's are the paper's."""
+    assert options.steps is not None, "planned before"
+    return Plan(
+        options.steps,
+        options.batch,
+        options.learning_rate,
+        warm_up=10,
+        fall=0.25,
+        betas=(0.9, 0.999),
+        weight_decay=1e-2,
+        pieces=options.accumulate,
+        precision=options.precision,
+        seed=options.seed,
+        keep_every=100,
+        validate_every=max(100, options.steps // 10),
+    )
+
+
+def cutting_of(options: TuneOptions, model: VideoModel) -> Cutting:
+    """Return how windows are cut for a model."""
+    side = int(model.unet.config["sample_size"]) * 2 ** (len(model.vae.config["block_out_channels"]) - 1)
+    own = (side, side) if side <= _WIDEST_TOY else _RELEASED
+    stride = 1 if options.videos == DRAWN else options.stride
+    return Cutting(int(model.unet.config["num_frames"]), stride, options.size or own)
+
+
+def _model_of(options: TuneOptions, progress: Progress) -> tuple[Found, VideoModel]:
+    found = find(options.model, "image-to-video", progress=progress)
+    device = options.device
+    if device is None and _share()[1] > 1 and torch.cuda.is_available():
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    place = choose(device, _DTYPES[options.precision])
+    # The loop asks accelerate where to train, and accelerate asks the environment.
+    if place.device.startswith("cuda"):
+        torch.cuda.set_device(place.device)
+    elif place.device == "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    return found, load(found, "image-to-video", device=place.device, dtype=place.dtype)
+
+
+def _task(options: TuneOptions, model: VideoModel, clips: Clips, held_out: Clips) -> TunedTask:
+    levels = tuple(sigmas_of(model.scheduler, _LEVELS)[:-1].tolist()) if options.noise == "uniform" else ()
+    return TunedTask(
+        model.unet,
+        clips,
+        held_out,
+        scale=float(model.vae.config["scaling_factor"]),
+        ids=(TOLD.fps - 1, TOLD.bucket, TOLD.augmentation),
+        parts=VALUES if options.trainable == "vo" else ALL,
+        rotated=not options.no_rotation,
+        noising=Noising(untold=options.untold, levels=levels),
+        checkpointing=options.checkpointing,
+        seed=options.seed,
+    )
+
+
+def _shelf_of(found: Found, model: VideoModel, folder: Path) -> Shelf:
+    encoders = [digest(found.folder / part) for part in ("vae", "image_encoder")]
+    return Shelf(folder / "latents", model, hashlib.sha256("".join(encoders).encode()).hexdigest())
+
+
+def _clips(options: TuneOptions, cutting: Cutting, shelf: Shelf, progress: Progress) -> tuple[Clips, Clips]:
+    """Return clips to learn from and clips to measure on, encoded."""
+    if options.videos == DRAWN:
+        sides = [
+            reels_of_scenes("train", cutting, options.clips),
+            reels_of_scenes("validation", cutting, options.held_out),
+        ]
+        _fill(shelf, sides[0] + sides[1], progress)
+        return joined(read(shelf, sides[0])), joined(read(shelf, sides[1]))
+    paths = find_footage(Path(options.videos), progress)
+    reels = reels_of_clips(paths, cutting, options.clips + options.held_out)
+    if reels:
+        _fill(shelf, reels, progress)
+    parts = read(shelf, reels)
+    total = sum(len(part.latents) for part in parts)
+    if total < 2:
+        raise InputError(
+            f"{options.videos} gives {total} training clip{'s' if total != 1 else ''}, from {len(paths)} that were "
+            f"looked at; fine-tuning needs 2 or more.",
+            f"A training clip is {cutting.span} frames without a cut; add longer clips"
+            + (", or take a smaller --stride." if cutting.stride > 1 else "."),
+        )
+    return divided(parts, options)
+
+
+def divided(parts: list[Clips], options: TuneOptions) -> tuple[Clips, Clips]:
+    """Hold some clips back, those of the same file together as far as that goes."""
+    order = np.random.default_rng(derive(options.seed, "held out")).permutation(len(parts))
+    whole = joined([parts[k] for k in order])
+    total = len(whole.latents)
+    held = max(1, min(options.held_out, total // 5))
+    return whole.take(range(held, min(total, held + options.clips))), whole.take(range(held))
+
+
+def _fill(shelf: Shelf, reels: list[Reel], progress: Progress) -> None:
+    share = _share()
+    with progress.part("encoding", total=-(-len(reels) // share[1])) as part:
+        prepare(shelf, reels, share=share, progress=part)
+    wait_for_all()
+    if share[0] == 0:
+        clear(shelf, reels)
+
+
+def _steps(options: TuneOptions, task: TunedTask, progress: Progress) -> int:
+    if options.minutes is None:
+        return STEPS
+    if _share()[1] > 1:
+        raise InputError("--minutes cannot be shared by several processes.", "Give --steps instead.")
+    progress.say("Measuring how fast this machine is.")
+    return within(task, plan_of(options.model_copy(update={"steps": STEPS})), options.minutes).steps
+
+
+def _share() -> tuple[int, int]:
+    """Return which of how many processes this is."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _peak_bytes(model: VideoModel) -> int:
+    """Return the most memory so far, of the device or, on a CPU, of this program."""
+    if model.place.device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(model.place.device)
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ModuleNotFoundError:
+        return sum(weight.numel() * weight.element_size() for weight in model.unet.parameters())
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _card(
+    options: TuneOptions, found: Found, device: str, *, clips: str, hours: float, scores: dict[str, dict[str, float]]
+) -> ModelCard:
+    drawn = options.videos == DRAWN
+    values = options.model_dump(mode="json", exclude={"videos", "model", "device", "minutes"})
+    return ModelCard(
+        name=f"{found.name}-backward",
+        kind="adapter",
+        says=f"Lets {found.name} look backward in time, from a last picture to what came before.",
+        toy=drawn or bool(found.card and found.card.toy),
+        data=f"{clips}, " + ("drawn by keyweave.toyworld" if drawn else f"cut out of {Path(options.videos).name}"),
+        recipe="keyweave train inbetween, with options.json: "
+        + ", ".join(f"{name} {value}" for name, value in values.items()),
+        seed=options.seed,
+        steps=options.steps or 0,
+        hours=round(hours, 3),
+        hardware=torch.cuda.get_device_name(device)
+        if device.startswith("cuda")
+        else f"{device} ({platform.machine()})",
+        trained=datetime.now(UTC).date(),
+        scores={f"{name}, {when}": round(value, 5) for when, row in scores.items() for name, value in row.items()},
+        limits="For in-betweening with the model that it was learnt on, or one with the same layers.",
+        license=found.card.license if found.card else "NOASSERTION",
+        base=f"./{found.folder.name}" if is_folder(found.ref) else found.ref,
+    )

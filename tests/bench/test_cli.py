@@ -1,0 +1,62 @@
+"""`keyweave bench` from end to end, with a tiny random model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from keyweave.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+METHODS = "crossfade,flow,average,truth"
+
+
+def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "report"
+    argv = ["bench", "inbetween", "-o", str(folder), "--methods", METHODS, "--model", str(model), "--device", "cpu"]
+    argv += ["--pairs", "4", "--size", "32x32", "--sampling", "fast,guidance=1", "--steps", "2", "--sheets", "1"]
+    assert main(argv) == 0
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines()[1:6]] == ["real", *METHODS.split(",")]
+    assert str(folder / "report.md") in shown
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "cache").rglob("*.npz")}
+    assert len(kept) == 5 * 4
+    assert main([*argv, "--json"]) == 0
+    *_, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert {path: path.stat().st_mtime_ns for path in (folder / "cache").rglob("*.npz")} == kept
+    assert last["event"] == "benchmarked"
+    assert last["material"]["frames"] == 4  # the model's own
+    average = last["methods"][3]
+    assert average["options"]["sampling"].startswith("steps=2,")
+    assert average["models"]["model"]["ref"] == f"./{model.name}"
+    assert average["means"]["frechet"]["value"] > 0
+    assert last["differences"]["of"] == "crossfade"
+    assert list(last["differences"]["minus"]) == ["flow", "average", "truth"]
+    assert (folder / "pairs" / "000.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--methods", "film"], "FILM is a network of its own"),
+        (["--methods", "flow", "--pairs", "1"], "--pairs is 1; it should be 2 or more"),
+        (["--methods", "flow", "--gap", "9"], "--gap is for folders of videos"),
+        (["--methods", "flow", "--size", "big"], "--size: 'big' is not a size"),
+        (["--methods", "flow", "--data", "nowhere"], "There is no folder nowhere"),
+        (["--methods", "average", "--sampling", "best"], "--sampling: 'best' is no preset"),
+    ],
+)
+def test_bad_input_is_one_sentence(argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "inbetween", "-o", str(tmp_path / "r"), *argv]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_method_without_its_adapter(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--model", str(model), "--methods"]
+    assert main([*argv, "full"]) == 2
+    assert "The method full needs an adapter, and --adapter names none." in capsys.readouterr().err
+    assert main([*argv, "no-rotation"]) == 2
+    assert "--unrotated names none" in capsys.readouterr().err

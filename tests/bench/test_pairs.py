@@ -1,0 +1,98 @@
+"""Which pairs are filled, and what happens where there are too few."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import Event, Progress
+from keyweave.bench.pairs import folder_pairs, toyworld_pairs
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
+from keyweave.recipes.scores import truth_of
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Two folders of 16x8 pictures, 11 and 6 of them, whose level is their number; and a note."""
+    for name, count in (("a", 11), ("b", 6)):
+        (tmp_path / "videos" / name).mkdir(parents=True)
+        for k in range(count):
+            write_image(tmp_path / "videos" / name / f"{k:03d}.png", Image(np.full((8, 16, 3), k, np.uint8)))
+    (tmp_path / "videos" / "note.txt").write_text("hello")
+    return tmp_path / "videos"
+
+
+def test_actors_are_whole_and_inside_at_both_ends():
+    material = toyworld_pairs(5, others=3, frames=4, size=(32, 32))
+    assert (len(material.pairs), len(material.others)) == (5, 3)
+    assert not {pair.name for pair in material.pairs} & {pair.name for pair in material.others}
+    for pair in material.pairs + material.others:
+        footage = pair.read()
+        assert footage.frames.shape == (4, 32, 32, 3)
+        assert footage.shot is not None
+        masks = truth_of(footage.shot).masks()[[0, -1]]
+        assert masks.any(axis=(2, 3)).all()
+        assert not masks[:, :, [0, -1]].any()
+        assert not masks[:, :, :, [0, -1]].any()
+
+
+def test_more_pairs_begin_with_the_same():
+    names = [[pair.name for pair in toyworld_pairs(count, frames=3, size=(16, 16)).pairs] for count in (2, 4)]
+    assert names[1][:2] == names[0]
+
+
+def test_videos_are_cut_from_keyframe_to_keyframe(videos: Path):
+    events: list[Event] = []
+    material = folder_pairs(videos, gap=5, frames=6, size=(8, 8), progress=Progress("x", events.append))
+    assert [pair.name for pair in material.pairs] == ["a from frame 0", "a from frame 5", "b from frame 0"]
+    levels = [pair.read().frames[:, 0, 0, 0].tolist() for pair in material.pairs]
+    assert levels == [[0, 1, 2, 3, 4, 5], [5, 6, 7, 8, 9, 10], [0, 1, 2, 3, 4, 5]]
+    assert material.pairs[0].read().frames.shape == (6, 8, 8, 3)
+    assert material.rate == Fraction(25)
+    assert [event.text[:24] for event in events if event.kind == "warn"] == [
+        "note.txt is left out: " + events[0].text[22:24]
+    ]
+
+
+def test_other_times_take_the_nearest_frame(videos: Path):
+    (pair,) = folder_pairs(videos, gap=10, frames=5).pairs
+    assert pair.read().frames[:, 0, 0, 0].tolist() == [0, 2, 5, 8, 10]
+    assert pair.read().frames.shape == (5, 8, 16, 3)
+
+
+def test_fewer_are_spread_over_all(videos: Path):
+    names = [pair.name for pair in folder_pairs(videos, 2, gap=5, frames=3, size=(8, 8)).pairs]
+    assert names == ["a from frame 0", "a from frame 5"]
+
+
+def test_a_folder_of_pictures_is_one_video(videos: Path):
+    assert [pair.name for pair in folder_pairs(videos / "a", gap=5, frames=3).pairs] == [
+        "a from frame 0",
+        "a from frame 5",
+    ]
+
+
+def test_too_few(videos: Path):
+    with pytest.raises(InputError, match="gives 3 pairs of frames 5 apart; 4 should be there") as fault:
+        folder_pairs(videos, 4, gap=5, frames=3)
+    assert fault.value.hint == "Ask for fewer pairs, take a smaller gap, or add longer videos."
+    with pytest.raises(InputError, match="gives 0 pairs of frames 25 apart; at least 1"):
+        folder_pairs(videos, frames=3)
+    with pytest.raises(InputError, match="There is no folder"):
+        folder_pairs(videos / "nothing", frames=3)
+
+
+@pytest.mark.parametrize(
+    ("count", "frames", "size", "says"),
+    [
+        (0, 14, (64, 64), "1 pair or more; got 0"),
+        (1, 2, (64, 64), "3 frames or more"),
+        (1, 14, (60, 64), "The size is 60x64; both sides should be multiples of 8"),
+    ],
+)
+def test_bad_shapes(count: int, frames: int, size: tuple[int, int], says: str):
+    with pytest.raises(InputError, match=says):
+        toyworld_pairs(count, frames=frames, size=size)

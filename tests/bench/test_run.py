@@ -1,0 +1,151 @@
+"""The run: what is made once is not made again, and what decides a clip decides its place in the cache."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keyweave.base.errors import Cancelled, InputError
+from keyweave.base.progress import Progress
+from keyweave.base.recipe import ModelMark
+from keyweave.bench.contenders import Contender, contenders
+from keyweave.bench.kept import Kept
+from keyweave.bench.pairs import Material, toyworld_pairs
+from keyweave.bench.run import Findings, Judge, bench_inbetween
+from keyweave.media.types import Frame
+from keyweave.recipes.features import fresh_features
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    return toyworld_pairs(10, others=4, frames=4, size=(32, 32))
+
+
+class Counting:
+    """A method by chance that counts its clips, and what seeds it was given."""
+
+    def __init__(self, name: str = "counting", **facts: dict[str, str]) -> None:
+        self.seeds: list[int] = []
+        self.clips = 0
+        self.contender = Contender(name, "counts", self.make, by_chance=True, **facts)  # type: ignore[arg-type]
+
+    def make(self, real: Frame, seed: int, progress: Progress) -> Frame:
+        self.seeds.append(seed)
+        self.clips += len(real)
+        progress.step()
+        noise = np.random.default_rng(seed).integers(0, 9, real.shape).astype(np.uint8)
+        return real // 2 + noise
+
+
+def filled(material: Material, folder: Path, one: Counting, **rest: int) -> Findings:
+    return bench_inbetween(material, [one.contender], folder, **rest)
+
+
+def test_a_second_run_makes_nothing_and_finds_the_same(material: Material, tmp_path: Path):
+    first, second = Counting(), Counting()
+    found = filled(material, tmp_path, first, seeds=2)
+    again = filled(material, tmp_path, second, seeds=2)
+    assert (first.clips, len(first.seeds)) == (20, 4)  # two batches, two seeds
+    assert len(set(first.seeds)) == 4
+    assert second.clips == 0
+    assert found.values["counting"]["psnr"].shape == (10, 2)
+    assert found.values["real"]["psnr"].shape == (10, 1)
+    for key, grid in found.values["counting"].items():
+        np.testing.assert_array_equal(again.values["counting"][key], grid)
+    for one, other in zip(found.clips["counting"], again.clips["counting"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(found.clips["counting"]) == 8  # the first ones are shown
+
+
+def test_what_decides_a_clip_makes_it_anew(material: Material, tmp_path: Path):
+    filled(material, tmp_path, Counting())
+    changed = [
+        (Counting("other"), {}),
+        (Counting(options={"sampling": "steps=9"}), {}),
+        (Counting(models={"model": ModelMark("./m", "0" * 64)}), {}),  # type: ignore[dict-item]
+        (Counting(), {"seed": 1}),
+    ]
+    for one, rest in changed:
+        filled(material, tmp_path, one, **rest)
+        assert one.clips == 10
+    more = Counting()
+    filled(material, tmp_path, more, seeds=3)
+    assert more.clips == 20  # the first seed is there
+
+
+def test_stopped_it_goes_on_where_it_was(material: Material, tmp_path: Path):
+    class Tired(Counting):
+        def make(self, real: Frame, seed: int, progress: Progress) -> Frame:
+            if self.seeds:
+                raise Cancelled("Stopped.")
+            return super().make(real, seed, progress)
+
+    with pytest.raises(Cancelled):
+        filled(material, tmp_path, Tired())
+    rest = Counting()
+    found = filled(material, tmp_path, rest)
+    assert rest.clips == 2
+    whole = filled(material, tmp_path / "other", Counting())
+    np.testing.assert_array_equal(found.values["counting"]["psnr"], whole.values["counting"]["psnr"])
+
+
+def test_a_damaged_clip_is_made_again(material: Material, tmp_path: Path):
+    filled(material, tmp_path, Counting())
+    for path in tmp_path.rglob("*.npz"):
+        path.write_bytes(path.read_bytes()[:50])
+    again = Counting()
+    filled(material, tmp_path, again)
+    assert again.clips == 10
+
+
+def test_what_is_kept_comes_back(tmp_path: Path):
+    kept = Kept(tmp_path)
+    clip = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
+    assert kept.clip("ab1") is kept.numbers("ab1") is None
+    kept.keep_clip("ab1", clip)
+    kept.keep_numbers("ab1", {"a": None})
+    np.testing.assert_array_equal(kept.clip("ab1"), clip)  # type: ignore[arg-type]
+    assert kept.numbers("ab1") == {"a": None}
+    assert sorted(path.name for path in (tmp_path / "ab").iterdir()) == ["ab1.json", "ab1.npz"]
+
+
+def test_the_judge_decides_its_numbers_only(material: Material, tmp_path: Path):
+    one = Counting()
+    filled(material, tmp_path, one)
+    judge = Judge(fresh_features(), ModelMark("toy-features", "1" * 64))
+    found = bench_inbetween(material, [one.contender], tmp_path, judge=judge)
+    assert one.clips == 10
+    assert found.vectors["counting"].shape == (1, 10, 96)
+    assert found.others is not None
+    assert found.others.shape == (4, 96)
+    assert np.isin(found.values["counting"]["forward"], (0, 1)).all()
+
+
+def test_without_learning_the_ends_are_the_keyframes(material: Material, tmp_path: Path):
+    found = bench_inbetween(material, contenders(["crossfade"], None), tmp_path)
+    assert (found.values["crossfade"]["ends"] == 99).all()
+    clip, real = found.clips["crossfade"][0], found.clips["real"][0].astype(float)
+    expected = real[0] + (real[-1] - real[0]) / 3
+    np.testing.assert_allclose(clip[1], expected, atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["film"], "FILM is a network of its own, and keyweave has neither its code nor its weights"),
+        (["dynamicrafter"], "DynamiCrafter is a network of its own"),
+        (["flaw"], "There is no method 'flaw'"),
+        (["flow", "flow"], "flow is named twice"),
+        ([], "No method is named"),
+    ],
+)
+def test_methods_that_there_are_not(names: list[str], says: str):
+    with pytest.raises(InputError, match=says):
+        contenders(names, None)
+
+
+def test_no_seed_is_too_few(material: Material, tmp_path: Path):
+    with pytest.raises(InputError, match="1 seed or more; got 0"):
+        filled(material, tmp_path, Counting(), seeds=0)

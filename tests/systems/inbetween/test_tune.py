@@ -1,0 +1,227 @@
+"""Fine-tuning the backward branch on clips in a folder: a tiny model, tiny clips, whole trainings."""
+
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from keyweave.base.errors import InputError
+from keyweave.diffusion.denoisers import sigmas_of
+from keyweave.diffusion.exchange import temporal_layers
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
+from keyweave.models.adapters import FILE, matrices_of, read_adapter
+from keyweave.models.card import read_card, verify
+from keyweave.systems.inbetween import tune as tuning_room
+from keyweave.systems.inbetween.train import Clips
+from keyweave.systems.inbetween.tune import divided, measured, plan_of, tune
+from keyweave.systems.inbetween.tuning import TuneOptions, going_on, keep_options
+from keyweave.toyworld.scenes import scene_of
+from keyweave.toyworld.shots import shoot
+from keyweave.training.checkpoint import exists
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny model as a folder, with layers in time that count."""
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    parts = {name: deepcopy(part) for name, part in vars(tiny).items() if name != "image_processor"}
+    for part in parts["unet"].modules():
+        if type(part).__name__ == "AlphaBlender":
+            part.mix_factor.data.fill_(0.0)
+    StableVideoDiffusionPipeline(**parts, feature_extractor=tiny.image_processor).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Three folders of frames of the drawn world."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(3):
+        for k, frame in enumerate(shoot(scene_of("train", number), frames=9, width=32, height=32).frames):
+            path = folder / f"clip{number}" / f"{k:03d}.png"
+            path.parent.mkdir(exist_ok=True)
+            write_image(path, Image(frame))
+    return str(folder)
+
+
+@pytest.fixture
+def options(videos: str, model: str) -> TuneOptions:
+    return TuneOptions(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1)
+
+
+@pytest.fixture(scope="module")
+def done(videos: str, model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that was never stopped."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    tune(TuneOptions(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1), folder)
+    return folder
+
+
+def test_it_learns_and_leaves_everything_behind(done: Path, model: str, tiny: Any):
+    card = read_card(done / "adapter")
+    assert verify(done / "adapter") == []
+    assert card.kind == "adapter"
+    assert card.base == "./tiny"
+    assert card.data.startswith("5 clips of 4 frames of 32x32, cut out of videos")
+    assert str(done) not in card.to_json()
+    assert card.scores["loss, after"] < 0.98 * card.scores["loss, before"]
+    assert {"loss.png", "journal.jsonl", "options.json", "between-000006.png"} <= {p.name for p in done.iterdir()}
+    assert exists(done / "last")
+    adapter = read_adapter(done / "adapter" / FILE)
+    assert adapter.rotated == temporal_layers(tiny.unet)
+    assert set(matrices_of(adapter, tiny.unet)) == set(adapter.rotated)
+    for row in adapter.differences.values():
+        assert set(row) == {"to_v", "to_out.0"}
+        assert all(difference.dtype == torch.float16 and difference.any() for difference in row.values())
+
+
+def test_the_same_again_is_the_same_and_what_is_encoded_stays(done: Path, options: TuneOptions, tmp_path: Path):
+    latents = {path.name: path.stat().st_mtime_ns for path in (done / "latents").iterdir()}
+    assert len(latents) == 3
+    tune(options, done)  # all of it is done
+    assert {path.name: path.stat().st_mtime_ns for path in (done / "latents").iterdir()} == latents
+    tune(options, tmp_path / "run")
+    for name in ("adapter/adapter", "last/tensors"):
+        mine, theirs = (load_file(folder / f"{name}.safetensors") for folder in (tmp_path / "run", done))
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+    for path in (tmp_path / "run" / "latents").iterdir():
+        assert path.read_bytes() == (done / "latents" / path.name).read_bytes()
+
+
+def test_killed_it_goes_on_to_the_same_weights(
+    done: Path, options: TuneOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Killed(BaseException):
+        pass
+
+    asked = iter(range(3))
+    loss = tuning_room.TunedTask.loss
+
+    def falls(self: Any, samples: Any) -> Any:
+        if next(asked, None) is None:
+            raise Killed
+        return loss(self, samples)
+
+    def often(given: TuneOptions) -> Any:
+        return replace(plan_of(given), keep_every=2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning_room, "plan_of", often)
+        patch.setattr(tuning_room.TunedTask, "loss", falls)
+        with pytest.raises(Killed):
+            tune(options, tmp_path / "run")
+    assert not (tmp_path / "run" / "adapter").exists()
+    tune(options, tmp_path / "run")
+    mine, theirs = (load_file(folder / "adapter" / FILE) for folder in (tmp_path / "run", done))
+    assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+
+
+def test_the_ablation_takes_no_turned_maps_and_learns_all_four(options: TuneOptions, tmp_path: Path):
+    tune(options.model_copy(update={"steps": 1, "no_rotation": True, "trainable": "qkvo"}), tmp_path)
+    adapter = read_adapter(tmp_path / "adapter" / FILE)
+    assert adapter.rotated == ()
+    assert all(set(row) == {"to_q", "to_k", "to_v", "to_out.0"} for row in adapter.differences.values())
+
+
+def test_less_memory_changes_no_gradient(options: TuneOptions, tiny: Any):
+    """What is computed twice gives the same gradient, although the attention that was exchanged is back by then."""
+    chance = torch.Generator().manual_seed(0)
+    clips = Clips(*(torch.randn(shape, generator=chance) for shape in ((3, 4, 4, 8, 8), (3, 32), (3, 32))))
+    model: Any = SimpleNamespace(**{**vars(tiny), "unet": deepcopy(tiny.unet)})
+    for part in model.unet.modules():
+        if type(part).__name__ == "AlphaBlender":
+            part.mix_factor.data.fill_(0.0)
+    gradients, looks = [], []
+    model.unet.conv_in.register_forward_hook(lambda *_: looks.append("network"))
+    resnet = model.unet.down_blocks[0].resnets[0]
+    resnet.register_forward_hook(lambda *_: looks.append("part"))
+    for checkpointing in (False, True):
+        task = tuning_room._task(options.model_copy(update={"checkpointing": checkpointing}), model, clips, clips)
+        task.loss([0, 1])[0].backward()
+        gradients.append([matrix.grad.clone() for matrix in task.model.parameters() if matrix.grad is not None])
+    assert looks.count("network") == 4
+    assert looks.count("part") == 5  # once more on the way back
+    for plain, again in zip(*gradients, strict=True):
+        assert plain.abs().max() > 0
+        torch.testing.assert_close(plain, again, rtol=1e-5, atol=1e-8)
+
+
+def test_clips_are_held_back_by_file(options: TuneOptions):
+    parts = [Clips(*(torch.full((4, 1), float(k)) for _ in range(5))) for k in range(3)]
+    training, held = divided(parts, options.model_copy(update={"held_out": 99, "clips": 7}))
+    assert len(held.latents) == 2  # a fifth of 12
+    assert len(set(held.latents.flatten().tolist())) == 1
+    assert len(training.latents) == 7
+
+
+def test_uniform_noise_is_drawn_from_the_samplers_levels(options: TuneOptions, tiny: Any):
+    clips = Clips(*(torch.zeros(shape) for shape in ((1, 4, 4, 8, 8), (1, 32), (1, 32))))
+    task = tuning_room._task(options.model_copy(update={"noise": "uniform"}), tiny, clips, clips)
+    even = (torch.arange(1000) + 0.5) / 1000
+    assert torch.equal(task._noising.sigma(even), sigmas_of(tiny.scheduler, 1000)[:-1])
+    lognormal = tuning_room._task(options, tiny, clips, clips)._noising.sigma(even).log()
+    assert float(lognormal.mean()) == pytest.approx(0.7, abs=0.01)
+    assert float(lognormal.std()) == pytest.approx(1.6, rel=0.01)
+
+
+def test_what_it_would_take_is_measured_and_nothing_kept(options: TuneOptions, tiny: Any):
+    found = measured(options.model_copy(update={"steps": None, "minutes": 1.0}))
+    assert found.whole == sum(weight.numel() for weight in tiny.unet.parameters())
+    layers = [tiny.unet.get_submodule(name) for name in temporal_layers(tiny.unet)]
+    assert found.trained == sum(one.to_v.weight.numel() + one.to_out[0].weight.numel() for one in layers)
+    assert found.steps == max(1, int(60 / found.seconds))
+    assert found.clips == 3
+    assert found.bytes > 4 * found.whole
+
+
+def test_the_paper_says_how_adamw_follows(options: TuneOptions):
+    plan = plan_of(TuneOptions(videos="x", steps=15_000))
+    assert (plan.follower, plan.learning_rate, plan.betas, plan.weight_decay) == ("adamw", 1e-4, (0.9, 0.999), 1e-2)
+    assert plan.batch == 4
+    longer = plan_of(TuneOptions(videos="x", steps=30_000))
+    assert longer.goes_on(plan, 10_000)  # until the rate falls, there may be more
+    assert not longer.goes_on(plan, 14_000)
+
+
+def test_a_training_goes_on_with_the_options_it_was_begun_with(tmp_path: Path):
+    first = TuneOptions(videos="a", batch=8, steps=10)
+    assert going_on(tmp_path, first) == first
+    keep_options(tmp_path, first)
+    assert going_on(tmp_path, TuneOptions(videos="a")) == first
+    assert going_on(tmp_path, TuneOptions(videos="a", steps=20, device="cpu")).steps == 20
+    with pytest.raises(InputError, match=r"was begun with --batch 8, not 4\. Leave --batch as it was"):
+        going_on(tmp_path, TuneOptions(videos="a", batch=4))
+    (tmp_path / "options.json").write_text("[]")
+    with pytest.raises(InputError, match="holds no options of this training"):
+        going_on(tmp_path, first)
+
+
+def test_too_few_clips_are_refused(videos: str, options: TuneOptions, tmp_path: Path):
+    with pytest.raises(InputError) as fault:
+        tune(options.model_copy(update={"stride": 3}), tmp_path / "run")
+    assert "gives 0 training clips, from 3 that were looked at; fine-tuning needs 2 or more." in str(fault.value)
+    assert "A training clip is 10 frames without a cut; add longer clips, or take a smaller --stride." in str(
+        fault.value
+    )
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="gives 0 training clips, from 0"):
+        tune(options.model_copy(update={"videos": str(tmp_path / "empty")}), tmp_path / "run")
+
+
+def test_the_drawn_world_will_do(options: TuneOptions, tmp_path: Path):
+    card = tune(options.model_copy(update={"videos": "toyworld", "clips": 3, "steps": 1}), tmp_path)
+    assert card.toy
+    assert card.data == "3 clips of 4 frames of 32x32, drawn by keyweave.toyworld"
