@@ -136,11 +136,11 @@ def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
         first,
         last,
         seed=0,
-        sampling=Sampling(steps=1),
+        sampling=Sampling(steps=1, guidance=(1.0, 1.0)),
         backward=Backward(layers, weights),
         frames=frames,
         in_turn=True,
-        chunk=1,
+        chunk=2,
     )
     assert made.shape == (1, frames, 3, height, width)
     assert made.isfinite().all()
@@ -148,8 +148,8 @@ def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
     count = sum(parameter.numel() for parameter in model.unet.parameters())
     return (
         f"UNet of {count:,} parameters and {len(layers)} temporal layers in {model.place.dtype}: "
-        f"loaded in {loaded - began:.0f} s, one step of {frames} frames of {width}x{height} in {taken - loaded:.0f} s"
-        f"{', with the adapter' if weights else ''}"
+        f"loaded in {loaded - began:.0f} s, one step without guidance of {frames} frames of {width}x{height} "
+        f"in {taken - loaded:.0f} s{', with the adapter' if weights else ''}"
     )
 
 

@@ -288,7 +288,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.allow_tf32 = False  # float32 is to mean it
     rows, unturned = measure(drawn := case(options), options.rounds)
-    machine = torch.cuda.get_device_name() if options.device != "cpu" else f"CPU, {torch.get_num_threads()} threads"
+    machine = torch.cuda.get_device_name() if options.device != "cpu" else f"CPU, threads: {torch.get_num_threads()}"
     print(
         f"{options.size}: {options.frames} frames of {options.width}x{options.height}, {steps_down(drawn.path)} guided "
         f"steps in {options.dtype}, on {machine}; best of {options.rounds}"

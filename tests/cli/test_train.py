@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         (["inbetween", "--videos", "x", "--steps", "2", "--minutes", "3"], "--steps and --minutes both set the length"),
         (["inbetween", "--videos", "x", "--batch", "4", "--accumulate", "3"], "cannot share a --batch of 4 evenly"),
         (["inbetween", "--videos", "x", "--batch", "0"], "--batch is '0'; it should be greater than or equal to 1"),
-        (["inbetween", "--videos", "x", "--model", "no-such"], "There is no embedded model 'no-such'"),
+        (["inbetween", "--videos", "nowhere"], "There is no folder nowhere. Name a folder of clips with --videos"),
         (["--videos", "x", "inbetween"], "The recipe stands first: keyweave train inbetween"),
     ],
 )
@@ -114,6 +114,14 @@ def test_every_recipe_is_named_in_the_help(capsys: pytest.CaptureFixture[str]):
     said = capsys.readouterr().out
     assert "--videos DIR" in said
     assert "--processes" not in said
+
+
+def test_a_model_that_is_not_here_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["train", "inbetween", "--videos", "toyworld", "--model", "no-such", "-o", str(tmp_path / "run")]
+    for more in ([], ["--dry-run"]):
+        assert main([*command, *more]) == 3
+        assert "There is no embedded model 'no-such'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_inbetween_from_end_to_end(tmp_path: Path, tiny_video: Any, capsys: pytest.CaptureFixture[str]):

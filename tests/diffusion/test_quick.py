@@ -3,9 +3,12 @@
 import copy
 from typing import Any
 
+import pytest
 import torch
+from torch import nn
 
-from keyweave.diffusion.quick import make_quick
+from keyweave.base.errors import ModelError
+from keyweave.diffusion.quick import compiled, make_quick
 
 
 def asked(unet: Any, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
@@ -36,3 +39,43 @@ def test_several_keys_are_weighed(tiny: Any):
     make_quick(quick)
     x, told = torch.randn(2, 4, 8, 16, 16), torch.randn(2, 3, 32)
     torch.testing.assert_close(asked(quick, x, told), asked(plain, x, told), rtol=1e-4, atol=1e-5)
+
+
+class Doubling(nn.Module):
+    """A network that PyTorch compiles in no time."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+
+def test_a_network_is_compiled_for_a_while(monkeypatch: pytest.MonkeyPatch):
+    plain, calls = torch.compile, []
+
+    def watched(call: Any, **_: Any) -> Any:
+        calls.append(call)
+        return plain(call, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", watched)
+    network, x = Doubling(), torch.ones(3)
+    with compiled(network):
+        assert torch.equal(network(x), 2 * x)
+        assert len(calls) == 1
+        assert network._compiled_call_impl is not None
+    assert network._compiled_call_impl is None
+    assert torch.equal(network(x), 2 * x)
+
+
+def test_what_cannot_be_compiled_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: Any, **__: Any) -> Any:
+        raise OSError("no compiler\nand more")
+
+    plain = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda call, **_: plain(call, backend=broken))
+    network = Doubling()
+    with (
+        pytest.raises(ModelError, match=r"could not compile the network here: .* Leave --compile out\.$") as caught,
+        compiled(network),
+    ):
+        network(torch.ones(3))
+    assert "\n" not in str(caught.value)
+    assert network._compiled_call_impl is None

@@ -28,8 +28,11 @@ class Kept:
 
     def clip(self, digest: str) -> Frame | None:
         """Return a clip (F, H, W, 3) that was kept."""
+        path = self._path(digest, "npz")
+        if not zipfile.is_zipfile(path):  # its index is at the end: what is cut short has none
+            return None
         try:
-            with np.load(self._path(digest, "npz"), allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:
                 return np.asarray(file["frames"], np.uint8)
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
@@ -200,6 +201,7 @@ def _measured(made: _Made, batch: _Batch, judge: Judge | None, kept: Kept) -> li
     return found
 
 
+@torch.no_grad()
 def _others(judge: ToyFeatures, pairs: Sequence[Pair], progress: Progress) -> Floats:
     """Return the vectors (N, V) of real clips."""
     device = next(judge.parameters()).device

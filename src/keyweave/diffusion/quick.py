@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 from torch.nn import functional
 
+from keyweave.base.errors import ModelError
 from keyweave.diffusion.attention import PlainAttention
 
 if TYPE_CHECKING:
@@ -30,9 +31,15 @@ def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
 @contextmanager
 def compiled(network: nn.Module) -> Iterator[None]:
     """Let PyTorch compile a network when it is first called, and forget that when the context is left."""
+    from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - slow to import, and rarely wanted
+
     network.compile()
     try:
         yield
+    except TorchDynamoException as fault:
+        raise ModelError(
+            f"PyTorch could not compile the network here: {str(fault).splitlines()[0]}", "Leave --compile out."
+        ) from fault
     finally:
         network._compiled_call_impl = None  # PyTorch has no other way back
 

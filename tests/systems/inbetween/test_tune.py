@@ -18,6 +18,7 @@ from keyweave.media.types import Image
 from keyweave.models.adapters import FILE, matrices_of, read_adapter
 from keyweave.models.card import read_card, verify
 from keyweave.systems.inbetween import tune as tuning_room
+from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.systems.inbetween.train import Clips
 from keyweave.systems.inbetween.tune import divided, measured, plan_of, tune
 from keyweave.systems.inbetween.tuning import TuneOptions, going_on, keep_options
@@ -26,6 +27,21 @@ from keyweave.toyworld.shots import shoot
 from keyweave.training.checkpoint import exists
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def asked(**given: Any) -> TuneOptions:
+    return TuneOptions.model_validate(given)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick():
+    """Draw with one step; compute on one thread in what is made for all tests too, which comes before `one_thread`."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning_room, "PRESETS", {"draft": Sampling(steps=1, guidance=(1.0, 1.0))})
+        yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +74,14 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def options(videos: str, model: str) -> TuneOptions:
-    return TuneOptions(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1)
+    return asked(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1)
 
 
 @pytest.fixture(scope="module")
 def done(videos: str, model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that was never stopped."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    tune(TuneOptions(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1), folder)
+    tune(asked(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1), folder)
     return folder
 
 
@@ -92,6 +108,11 @@ def test_the_same_again_is_the_same_and_what_is_encoded_stays(done: Path, option
     assert len(latents) == 3
     tune(options, done)  # all of it is done
     assert {path.name: path.stat().st_mtime_ns for path in (done / "latents").iterdir()} == latents
+    (done / "latents" / "of-another-size.safetensors").write_bytes(b"x")
+    damaged = done / "latents" / min(latents)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    tune(options, done)
+    assert {path.name for path in (done / "latents").iterdir()} == set(latents)
     tune(options, tmp_path / "run")
     for name in ("adapter/adapter", "last/tensors"):
         mine, theirs = (load_file(folder / f"{name}.safetensors") for folder in (tmp_path / "run", done))
@@ -146,8 +167,8 @@ def test_less_memory_changes_no_gradient(options: TuneOptions, tiny: Any):
             part.mix_factor.data.fill_(0.0)
     gradients, looks = [], []
     model.unet.conv_in.register_forward_hook(lambda *_: looks.append("network"))
-    resnet = model.unet.down_blocks[0].resnets[0]
-    resnet.register_forward_hook(lambda *_: looks.append("part"))
+    resnet = model.unet.up_blocks[0].resnets[0]  # behind something that learns
+    resnet.register_forward_pre_hook(lambda *_: looks.append("part"))
     for checkpointing in (False, True):
         task = tuning_room._task(options.model_copy(update={"checkpointing": checkpointing}), model, clips, clips)
         task.loss([0, 1])[0].backward()
@@ -188,22 +209,22 @@ def test_what_it_would_take_is_measured_and_nothing_kept(options: TuneOptions, t
 
 
 def test_the_paper_says_how_adamw_follows(options: TuneOptions):
-    plan = plan_of(TuneOptions(videos="x", steps=15_000))
+    plan = plan_of(asked(videos="x", steps=15_000))
     assert (plan.follower, plan.learning_rate, plan.betas, plan.weight_decay) == ("adamw", 1e-4, (0.9, 0.999), 1e-2)
     assert plan.batch == 4
-    longer = plan_of(TuneOptions(videos="x", steps=30_000))
+    longer = plan_of(asked(videos="x", steps=30_000))
     assert longer.goes_on(plan, 10_000)  # until the rate falls, there may be more
     assert not longer.goes_on(plan, 14_000)
 
 
 def test_a_training_goes_on_with_the_options_it_was_begun_with(tmp_path: Path):
-    first = TuneOptions(videos="a", batch=8, steps=10)
+    first = asked(videos="a", batch=8, steps=10)
     assert going_on(tmp_path, first) == first
     keep_options(tmp_path, first)
-    assert going_on(tmp_path, TuneOptions(videos="a")) == first
-    assert going_on(tmp_path, TuneOptions(videos="a", steps=20, device="cpu")).steps == 20
+    assert going_on(tmp_path, asked(videos="a")) == first
+    assert going_on(tmp_path, asked(videos="a", steps=20, device="cpu")).steps == 20
     with pytest.raises(InputError, match=r"was begun with --batch 8, not 4\. Leave --batch as it was"):
-        going_on(tmp_path, TuneOptions(videos="a", batch=4))
+        going_on(tmp_path, asked(videos="a", batch=4))
     (tmp_path / "options.json").write_text("[]")
     with pytest.raises(InputError, match="holds no options of this training"):
         going_on(tmp_path, first)

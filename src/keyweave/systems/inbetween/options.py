@@ -76,8 +76,8 @@ class InbetweenOptions(FilmOptions):
 
     model: str | None = Field(
         None,
-        description="the video model of the engine generative: toy-video, ./FOLDER or hub:OWNER/NAME@REVISION",
-        json_schema_extra={"metavar": "REF", "default_text": "toy-video"},
+        description="the video model of the engine generative: ./FOLDER or hub:OWNER/NAME@REVISION",
+        json_schema_extra={"metavar": "REF"},
     )
     adapter: str | None = Field(
         None,

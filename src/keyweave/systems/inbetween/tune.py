@@ -120,10 +120,11 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
         ModelNotFound: the model is not at hand.
     """
     options = going_on(folder, options)
+    paths = _paths(options, progress)  # a wrong name is told before gigabytes are loaded
     found, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
     with progress.part("clips", _ENCODING) as part:
-        clips, held_out = _clips(options, cutting, _shelf_of(found, model, folder), part)
+        clips, held_out = _clips(options, cutting, paths, _shelf_of(found, model, folder), part)
     task = _task(options, model, clips, held_out)
     task.draw_with(model, held_out.take(range(min(_DRAWN_PAIRS, len(held_out.latents)))))
     if options.steps is None:
@@ -154,7 +155,8 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
 
 def measured(options: TuneOptions, progress: Progress = SILENT) -> Measured:
     """Measure what a training would take, on noise instead of clips; nothing is kept."""
-    clips = options.clips if options.videos == DRAWN else len(find_footage(Path(options.videos), progress))
+    paths = _paths(options, progress)
+    clips = options.clips if options.videos == DRAWN else len(paths)
     _, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
     scale = 2 ** (len(model.vae.config["block_out_channels"]) - 1)
@@ -234,7 +236,13 @@ def _shelf_of(found: Found, model: VideoModel, folder: Path) -> Shelf:
     return Shelf(folder / "latents", model, hashlib.sha256("".join(encoders).encode()).hexdigest())
 
 
-def _clips(options: TuneOptions, cutting: Cutting, shelf: Shelf, progress: Progress) -> tuple[Clips, Clips]:
+def _paths(options: TuneOptions, progress: Progress) -> list[Path]:
+    return [] if options.videos == DRAWN else find_footage(Path(options.videos), progress)
+
+
+def _clips(
+    options: TuneOptions, cutting: Cutting, paths: list[Path], shelf: Shelf, progress: Progress
+) -> tuple[Clips, Clips]:
     """Return clips to learn from and clips to measure on, encoded."""
     if options.videos == DRAWN:
         sides = [
@@ -243,7 +251,6 @@ def _clips(options: TuneOptions, cutting: Cutting, shelf: Shelf, progress: Progr
         ]
         _fill(shelf, sides[0] + sides[1], progress)
         return joined(read(shelf, sides[0])), joined(read(shelf, sides[1]))
-    paths = find_footage(Path(options.videos), progress)
     reels = reels_of_clips(paths, cutting, options.clips + options.held_out)
     if reels:
         _fill(shelf, reels, progress)

@@ -8,10 +8,11 @@ Each step is led in two ways. CFG++: noise is put back in the direction of the g
 guess is led towards the picture at the other end, by conjugate gradients. What is measured there is the last frame
 itself, so they arrive in one iteration: that frame becomes the picture's latents.
 
-The paper and the authors' published code (MIT) were read for facts. Theirs has a guidance of 1 as its default, which
-is what is done here: the clean guess is the one with the picture, and the ramp of guidance of the other methods has no
-place. Of the latents of a picture they draw a sample, and the likeliest is taken here. Which settings made the tables
-of the paper could not be determined. One solver, Euler's, is described.
+Facts come from the paper's abstract, notes on it and the authors' published code (MIT), which was read and not copied;
+the paper itself was not at hand. Their code has a guidance of 1 as its default, which is what is done here: the clean
+guess is the one with the picture, and the ramp of guidance of the other methods has no place. Of the latents of a
+picture they draw a sample, and the likeliest is taken here. Which settings made the tables of the paper could not be
+determined. One solver, Euler's, is described.
 """
 
 from __future__ import annotations
