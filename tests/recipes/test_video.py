@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
+from keyweave.recipes.video import FRAMES, VideoTask, emphasis, fresh_encoder, fresh_network
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +53,16 @@ def test_all_of_it_learns(task: VideoTask):
     still = [name for name, parameter in task.model.named_parameters() if parameter.grad is None]
     # One key is all that there is to attend to, so queries and keys, and the norm before them, decide nothing.
     assert all("attn2" in name or "norm2" in name or "post_layernorm" in name for name in still), still
+
+
+def test_what_moves_counts_more_and_the_same_in_all_frames():
+    clips = torch.zeros(2, FRAMES, 8, 4, 4)
+    clips[0, 3, :, 1, 2] = 1.5  # somebody passes by
+    clips[1] += 7  # nothing happens
+    weight = emphasis(clips)
+    assert weight.shape == (2, 1, 1, 4, 4)
+    torch.testing.assert_close(weight.mean((3, 4)), torch.ones(2, 1, 1))
+    assert torch.equal(weight[1], torch.ones(1, 1, 4, 4))
+    there, elsewhere = weight[0, 0, 0, 1, 2], weight[0, 0, 0, 0, 0]
+    assert there / elsewhere == pytest.approx((0.25 + 1.5) / 0.25)
+    assert (weight[0, 0, 0] == elsewhere).sum() == 15
