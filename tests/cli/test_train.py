@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -124,15 +123,8 @@ def test_a_model_that_is_not_here_is_named(tmp_path: Path, capsys: pytest.Captur
     assert not (tmp_path / "run").exists()
 
 
-def test_inbetween_from_end_to_end(tmp_path: Path, tiny_video: Any, capsys: pytest.CaptureFixture[str]):
-    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
-        StableVideoDiffusionPipeline,
-    )
-
-    parts = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
-    pipeline = StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor)
-    pipeline.save_pretrained(tmp_path / "tiny")
-    command = ["train", "inbetween", "--videos", "toyworld", "--model", str(tmp_path / "tiny"), "--clips", "2"]
+def test_inbetween_from_end_to_end(tmp_path: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str]):
+    command = ["train", "inbetween", "--videos", "toyworld", "--model", str(tiny_folder), "--clips", "2"]
     command += ["-o", str(tmp_path / "run"), "--steps", "1", "--batch", "1", "--held-out", "1"]
     assert main([*command, "--dry-run"]) == 0
     said = capsys.readouterr().out

@@ -67,7 +67,7 @@ COMMANDS = {
             "toyworld", "Look at the drawn world to train and test on; write clips of it.", "keyweave.cli.toyworld"
         ),
         Command("models", "List, inspect, check and download the models that draw.", "keyweave.cli.models"),
-        Command("train", "Train one of the models that come with keyweave again.", "keyweave.cli.train"),
+        Command("train", "Train an embedded model again, or fine-tune one on clips of your own.", "keyweave.cli.train"),
         Command("bench", "Set methods side by side, and measure them: the paper's tables.", "keyweave.cli.bench"),
         Command("info", "Tell what a file is: streams, rate, length, colour, recipe.", "keyweave.cli.info"),
         Command("doctor", "Tell what this installation can do, and how to add the rest.", "keyweave.cli.doctor"),

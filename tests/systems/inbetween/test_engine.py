@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from keyweave.base.errors import InputError
-from keyweave.base.progress import Event, Progress
+from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.classical.crossfade import crossfade
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
 from keyweave.models.finding import find
 from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.anchoring import anchored
-from keyweave.systems.inbetween.engine import generative, working_size
+from keyweave.systems.inbetween.engine import Memory, generative, working_size
 from keyweave.systems.inbetween.generate import between
 from keyweave.systems.inbetween.sampling import Sampling
 
@@ -43,7 +43,7 @@ def test_on_the_grid_it_is_what_the_model_made(tiny_folder: Path, tiny_video: An
     first, last = picture(1), picture(2)
     frames = int(tiny_video.unet.config["num_frames"])
     draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32")
-    found = np.stack(list(draw(first, last, grid(frames), seed=5, progress=Progress("job", lambda _: None))))
+    found = np.stack(list(draw(first, last, grid(frames), seed=5, progress=SILENT)))
     ends = [to_tensor(one.pixels)[None] for one in (first, last)]
     due = anchored(between(tiny_video, *ends, seed=5, sampling=QUICK), *ends)[0]
     assert np.abs(found.astype(int) - to_frames(due)[1:-1]).max() <= 1
@@ -58,7 +58,7 @@ def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny
 
     first = picture(1)
     draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=watched, dtype="float32")
-    list(draw(first, picture(2), [Fraction(1, 1000)], seed=5, progress=Progress("job", lambda _: None)))
+    list(draw(first, picture(2), [Fraction(1, 1000)], seed=5, progress=SILENT))
     assert asked[0][0].pixels is first.pixels
     assert len(asked[0][1]) == 1
 
@@ -66,8 +66,7 @@ def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny
 def test_any_size_comes_back_as_it_was(tiny_folder: Path, fill: Any):
     for size in ((35, 33), (100, 150), (10, 45)):
         draw = generative(model=find(str(tiny_folder)), sampling=Sampling(steps=1, guidance=(1, 1)), fill=fill)
-        progress = Progress("job", lambda _: None)
-        (frame,) = draw(picture(1, *size), picture(2, *size), grid(4)[:1], seed=1, progress=progress)
+        (frame,) = draw(picture(1, *size), picture(2, *size), grid(4)[:1], seed=1, progress=SILENT)
         assert frame.shape == (size[1], size[0], 3)
         assert frame.dtype == np.uint8
 
@@ -104,11 +103,7 @@ def test_it_says_once_what_may_not_be_what_was_wanted(tiny_folder: Path, fill: A
 def test_pictures_with_alpha_are_refused(tiny_folder: Path, fill: Any):
     draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill)
     with pytest.raises(InputError, match="draws opaque pictures, and these keyframes have alpha. Flatten them"):
-        list(
-            draw(
-                picture(1, channels=4), picture(2, channels=4), [Fraction(1, 2)], seed=1, progress=Progress("job", str)
-            )
-        )
+        list(draw(picture(1, channels=4), picture(2, channels=4), [Fraction(1, 2)], seed=1, progress=SILENT))
 
 
 def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch):
@@ -120,11 +115,17 @@ def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypat
 
     monkeypatch.setattr(engine, "between", watched)
     made = []
-    for memory, free in (("high", 1), ("low", 1 << 60), ("auto", None), ("auto", 1 << 60), ("auto", 1 << 20)):
+    cases: list[tuple[Memory, int | None]] = [
+        ("high", 1),
+        ("low", 1 << 60),
+        ("auto", None),
+        ("auto", 1 << 60),
+        ("auto", 1 << 20),
+    ]
+    for memory, free in cases:
         monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
         draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, memory=memory, dtype="float32")
-        progress = Progress("job", lambda _: None)
-        made.append(np.stack(list(draw(picture(1), picture(2), grid(4), seed=3, progress=progress))))
+        made.append(np.stack(list(draw(picture(1), picture(2), grid(4), seed=3, progress=SILENT))))
     assert told[0] == (False, None)
     assert told[1] == (True, 4)
     assert told[2:4] == [(False, None)] * 2
