@@ -1,5 +1,6 @@
 """Where and how precisely to compute: one choice, measured or asked for."""
 
+import platform
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
 from keyweave.models import devices
-from keyweave.models.devices import Place, choose, free_bytes, place_weights
+from keyweave.models.devices import Place, choose, free_bytes, hardware, place_weights
 
 
 @pytest.fixture
@@ -110,3 +111,9 @@ def test_released_sizes_are_placed_as_they_should():
     assert place_weights(svd, 24 << 30) == place_weights(svd, 16 << 30) == "all on device"
     assert place_weights(svd, 8 << 30) == "model offload"
     assert place_weights(30_000_000, 1 << 30) == "all on device"
+
+
+def test_hardware_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a card, as {device}")
+    assert hardware(torch.device("cpu")) == hardware("cpu") == f"cpu ({platform.machine()})"
+    assert hardware("cuda:1") == "a card, as cuda:1"

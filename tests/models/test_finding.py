@@ -14,7 +14,7 @@ from keyweave.models import finding
 from keyweave.models.card import ModelCard, digest, write_card
 from keyweave.models.finding import embedded as names
 from keyweave.models.finding import find
-from keyweave.models.folders import is_plain, taken_variant, variant_of
+from keyweave.models.folders import taken_variant, variant_of
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -238,7 +238,6 @@ def test_half_precision_is_taken_where_there_is_nothing_else(tiny: Path):
 )
 def test_a_variant_is_read_from_the_name(name: str, variant: str):
     assert variant_of(name) == variant
-    assert is_plain(name) == (variant == "")
 
 
 def test_plain_weights_go_before_half_precision():

@@ -148,7 +148,9 @@ def test_pickles_are_not_even_downloaded(shelf: Shelf, tiny: Path):
         "hub:someone/svd@main unet/ has its weights only as pickles (unet/diffusion_pytorch_model.bin). Pickles can",
     )
     weights.with_suffix(".bin").unlink()
-    refused(REF, ModelError, "hub:someone/svd@main unet/ has no weights that keyweave reads (plain .safetensors).")
+    refused(
+        REF, ModelError, "hub:someone/svd@main unet/ has no weights that keyweave reads (.safetensors, plain or fp16)."
+    )
     assert not [name for name in shelf.taken if name.endswith((".bin", ".safetensors"))]
 
 
@@ -172,6 +174,13 @@ def test_what_was_truncated_on_its_way_is_seen(shelf: Shelf, tiny: Path):
 
 
 # Offline
+
+
+def test_half_precision_comes_where_there_is_nothing_else(shelf: Shelf):
+    weights = shelf.shelf / "unet" / "diffusion_pytorch_model.safetensors"
+    half = weights.rename(weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    assert find(REF).kind == "image-to-video"
+    assert half.relative_to(shelf.shelf).as_posix() in shelf.taken
 
 
 def test_offline_the_cache_is_enough(cache: Path, tiny_folder: Path, heard: list[Event]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -64,6 +65,19 @@ def free_bytes(device: str) -> int | None:
     import torch  # noqa: PLC0415
 
     return torch.cuda.mem_get_info(device)[0]
+
+
+def hardware(device: object) -> str:
+    """Say in a few words what a device is, for cards.
+
+    Args:
+        device: a torch device, or its name.
+    """
+    if str(device).startswith("cuda"):
+        import torch  # noqa: PLC0415
+
+        return torch.cuda.get_device_name(str(device))
+    return f"{device} ({platform.machine()})"
 
 
 def _best_device() -> str:

@@ -137,11 +137,6 @@ def variant_of(name: str) -> str:
     return before.partition(".")[2].partition("-")[0] or after.removesuffix(".json").removeprefix(".index").strip(".")
 
 
-def is_plain(name: str) -> bool:
-    """Tell whether a file of weights is not a variant (another precision of the same weights)."""
-    return not variant_of(name)
-
-
 def _listed(index: Path) -> list[Path]:
     names = read_object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(one, str) and "/" not in one for one in names.values()):

@@ -19,7 +19,16 @@ from keyweave.base.extras import install_line
 from keyweave.base.files import explain
 from keyweave.base.progress import SILENT, Progress
 from keyweave.models.card import CARD, SAFE_ENDINGS, find_card
-from keyweave.models.folders import CONFIG, INDEX, check, is_plain, kind_of, refuse_kind, refuse_pickles
+from keyweave.models.folders import (
+    CONFIG,
+    INDEX,
+    check,
+    kind_of,
+    refuse_kind,
+    refuse_pickles,
+    taken_variant,
+    variant_of,
+)
 from keyweave.models.layouts import LAYOUTS
 from keyweave.models.licences import PAGE, licence_of, tell_once
 
@@ -110,12 +119,13 @@ def _weights(names: list[str], kind: Kind, ref: str) -> list[str]:
     chosen: list[str] = []
     for place in [f"{part.folder}/" for part in parts if part.learnt] or [""]:
         near = [name for name in names if name.startswith(place) and "/" not in name.removeprefix(place)]
-        plain = [name for name in near if name.endswith(".safetensors") and is_plain(name)]
-        if not plain:
+        variant = taken_variant(near)
+        taken = [name for name in near if name.endswith(".safetensors") and variant_of(name) == variant]
+        if not taken:
             where = f"{ref} {place}".rstrip()
             refuse_pickles(near, where)
-            raise ModelError(f"{where} has no weights that keyweave reads (plain .safetensors).")
-        chosen += plain
+            raise ModelError(f"{where} has no weights that keyweave reads (.safetensors, plain or fp16).")
+        chosen += taken
     return chosen
 
 

@@ -7,7 +7,6 @@ as made clips are.
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast, get_args
@@ -22,6 +21,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.maths.tensors import HALF, to_tensor
 from keyweave.models.card import ModelCard, write_card
+from keyweave.models.devices import hardware
 from keyweave.perceive.features import Seen, ToyFeatures, save_features
 from keyweave.toyworld.actors import COLORS
 from keyweave.toyworld.scenery import LIGHTS, Place
@@ -270,7 +270,7 @@ def make_features(folder: Path, steps: int = STEPS, seed: int = 0, progress: Pro
         seed=seed,
         steps=steps,
         hours=round(hours, 3),
-        hardware=hardware(network),
+        hardware=hardware(next(network.parameters()).device),
         trained=datetime.now(UTC).date(),
         scores={
             f"{name} right, {_TESTED} test clips": round(share, 4)
@@ -282,11 +282,3 @@ def make_features(folder: Path, steps: int = STEPS, seed: int = 0, progress: Pro
     with replacing_folder(folder / "model", overwrite=True) as made:
         save_features(network, made)
         return write_card(made, card)
-
-
-def hardware(network: nn.Module) -> str:
-    """Say what a network is on."""
-    device = next(network.parameters()).device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"a CPU ({platform.machine()})"

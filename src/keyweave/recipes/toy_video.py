@@ -11,11 +11,11 @@ import torch
 from keyweave.base.files import existing_file, replacing, replacing_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.models.card import ModelCard, write_card
+from keyweave.models.devices import hardware
 from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
-from keyweave.recipes.features import hardware
 from keyweave.recipes.scores import video_scores
 from keyweave.recipes.video import VideoTask, fresh_encoder, fresh_network
 from keyweave.training.journal import read
@@ -169,7 +169,7 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
                 seed=budget.seed,
                 steps=sum(len(rows) for rows in journals.values()),
                 hours=round(sum(row["seconds"] for rows in journals.values() for row in rows) / 3600, 2),
-                hardware=hardware(model.unet),
+                hardware=hardware(model.unet.device),
                 trained=datetime.now(UTC).date(),
                 scores={name: round(value, 4) for name, value in scores.items()},
                 limits="Knows the actors and places of the drawn world and nothing else.",

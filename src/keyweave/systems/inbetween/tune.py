@@ -25,7 +25,7 @@ from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
 from keyweave.models.adapters import FILE, Adapter, write_adapter
 from keyweave.models.card import ModelCard, digest, write_card
-from keyweave.models.devices import choose
+from keyweave.models.devices import choose, hardware
 from keyweave.models.finding import find, is_folder
 from keyweave.models.loading import load
 from keyweave.systems.inbetween.dual import Backward
@@ -326,9 +326,7 @@ def _card(
         seed=options.seed,
         steps=options.steps or 0,
         hours=round(hours, 3),
-        hardware=torch.cuda.get_device_name(device)
-        if device.startswith("cuda")
-        else f"{device} ({platform.machine()})",
+        hardware=hardware(device),
         trained=datetime.now(UTC).date(),
         scores={f"{name}, {when}": round(value, 5) for when, row in scores.items() for name, value in row.items()},
         limits="For in-betweening with the model that it was learnt on, or one with the same layers.",
