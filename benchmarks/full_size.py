@@ -22,7 +22,6 @@ import torch
 import transformers
 from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
-from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -33,6 +32,7 @@ from keyweave.models.adapters import matrices_of, read_adapter
 from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.models.official import convert_official
+from keyweave.recipes.video import family_scheduler
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import between
 from keyweave.systems.inbetween.sampling import Sampling
@@ -50,19 +50,7 @@ ENCODER = transformers.CLIPVisionConfig(
     patch_size=14,
     hidden_act="gelu",
 )
-SCHEDULER = EulerDiscreteScheduler(
-    beta_start=0.00085,
-    beta_end=0.012,
-    beta_schedule="scaled_linear",
-    prediction_type="v_prediction",
-    interpolation_type="linear",
-    use_karras_sigmas=True,
-    timestep_spacing="leading",
-    timestep_type="continuous",
-    steps_offset=1,
-    sigma_min=0.002,
-    sigma_max=700.0,
-)
+SCHEDULER = family_scheduler()
 DECODER: dict[str, Any] = {"block_out_channels": (128, 256, 512, 512), "down_block_types": ("DownEncoderBlock2D",) * 4}
 PARTS: dict[str, Callable[[], nn.Module]] = {
     "unet": lambda: UNetSpatioTemporalConditionModel(

@@ -30,7 +30,6 @@ from typing import Any
 
 import torch
 from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
-from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
@@ -38,7 +37,7 @@ from keyweave.diffusion.denoisers import Condition, sigmas_of
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.samplers import again_and_again, steps_down, walk
-from keyweave.recipes.video import fresh_network
+from keyweave.recipes.video import family_scheduler, fresh_network
 from keyweave.systems.inbetween.dual import Backward, average, two_ways
 
 GUIDANCE = (1.0, 3.0)
@@ -97,19 +96,6 @@ def network(size: str, device: str, dtype: torch.dtype) -> UNetSpatioTemporalCon
     return unet.eval().requires_grad_(False)
 
 
-def scheduler() -> EulerDiscreteScheduler:
-    """Return that of the family."""
-    return EulerDiscreteScheduler(
-        prediction_type="v_prediction",
-        use_karras_sigmas=True,
-        timestep_type="continuous",
-        timestep_spacing="leading",
-        steps_offset=1,
-        sigma_min=0.002,
-        sigma_max=700.0,
-    )
-
-
 def case(options: argparse.Namespace) -> Case:
     """Draw a network, an adapter for all its layers, and two ends."""
     dtype = getattr(torch, options.dtype)
@@ -134,7 +120,7 @@ def case(options: argparse.Namespace) -> Case:
         return Condition(*(each.to(options.device, dtype) for each in (latents, seen, ids)))
 
     path = again_and_again(options.steps, options.repeats, 0.5)
-    sigmas = sigmas_of(scheduler(), options.steps).to(options.device)
+    sigmas = sigmas_of(family_scheduler(), options.steps).to(options.device)
     return Case(unet, Backward(layers, weights), end("first"), end("last"), noise, sigmas, path)
 
 

@@ -52,7 +52,8 @@ def tiny_video() -> Any:
     import transformers
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
-    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+
+    from keyweave.recipes.video import family_scheduler
 
     torch.manual_seed(0)
     shape: dict[str, Any] = {"block_out_channels": (32, 32), "down_block_types": ("DownEncoderBlock2D",) * 2}
@@ -82,19 +83,7 @@ def tiny_video() -> Any:
             )
         ).eval(),
         image_processor=transformers.CLIPImageProcessorPil(),
-        scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            prediction_type="v_prediction",
-            interpolation_type="linear",
-            use_karras_sigmas=True,
-            timestep_spacing="leading",
-            timestep_type="continuous",
-            steps_offset=1,
-            sigma_min=0.002,
-            sigma_max=700.0,
-        ),
+        scheduler=family_scheduler(),
     )
 
 

@@ -17,7 +17,7 @@ from keyweave.models.loading import load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
 from keyweave.recipes.scores import video_scores
-from keyweave.recipes.video import VideoTask, fresh_encoder, fresh_network
+from keyweave.recipes.video import VideoTask, family_scheduler, fresh_encoder, fresh_network
 from keyweave.training.journal import read
 from keyweave.training.loop import train, wait_for_all
 from keyweave.training.plan import Plan
@@ -191,7 +191,6 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
     from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (  # noqa: PLC0415
         StableVideoDiffusionPipeline,
     )
-    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler  # noqa: PLC0415
     from transformers import CLIPImageProcessor  # noqa: PLC0415
 
     vae = trained_autoencoder(folder, budget)
@@ -199,19 +198,7 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
     vae.register_to_config(scaling_factor=scale_of(clips))
     both = torch.nn.ModuleDict({"unet": fresh_network(), "image_encoder": fresh_encoder()})
     _filled(both, weights or folder / f"motion-{budget.motion}.safetensors")
-    scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        interpolation_type="linear",
-        use_karras_sigmas=True,
-        timestep_spacing="leading",
-        timestep_type="continuous",
-        steps_offset=1,
-        sigma_min=0.002,
-        sigma_max=700.0,
-    )
+    scheduler = family_scheduler()
     parts: dict[str, Any] = {"vae": vae, "unet": both["unet"], "image_encoder": both["image_encoder"]}
     for part in parts.values():
         part.to(torch.bfloat16)

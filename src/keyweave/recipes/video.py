@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
     from torch import Tensor
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
@@ -79,6 +80,25 @@ def fresh_encoder(seed: int = 0) -> CLIPVisionModelWithProjection:
                 projection_dim=_TOLD,
             )
         )
+
+
+def family_scheduler() -> EulerDiscreteScheduler:
+    """Make the scheduler that all released models have."""
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler  # noqa: PLC0415
+
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        interpolation_type="linear",
+        use_karras_sigmas=True,
+        timestep_spacing="leading",
+        timestep_type="continuous",
+        steps_offset=1,
+        sigma_min=0.002,
+        sigma_max=700.0,
+    )
 
 
 class VideoTask:
