@@ -1,5 +1,6 @@
 """What an engine is handed, what it refuses, and what the recipe keeps of the weights that it used."""
 
+import importlib
 import json
 import shutil
 from datetime import date
@@ -11,7 +12,7 @@ import pytest
 from keyweave.app import rerun
 from keyweave.app.engines import ENGINES, Bound
 from keyweave.app.jobs import Job, plan_job, run_job
-from keyweave.base.errors import InputError, KeyweaveError
+from keyweave.base.errors import InputError, KeyweaveError, MissingExtra
 from keyweave.base.recipe import sha256_of_file
 from keyweave.classical import crossfade
 from keyweave.diffusion.exchange import temporal_layers
@@ -48,6 +49,24 @@ def test_what_the_generative_engine_lacks_is_said_before_work_begins(
     with pytest.raises(KeyweaveError) as caught:
         plan_job(job(keyframes, "generative", **{"model": str(tiny_folder), **options}))
     assert str(caught.value).startswith(says)
+
+
+def test_without_its_packages_it_says_how_to_get_them(
+    keyframes: tuple[Path, Path], tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = importlib.import_module
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name == "diffusers":
+            raise ModuleNotFoundError(name="diffusers")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    says = (
+        r"^The engine generative needs the package diffusers, .* Install it with: pip install \"keyweave\[generate\]\""
+    )
+    with pytest.raises(MissingExtra, match=says):
+        plan_job(job(keyframes, "generative", model=str(tiny_folder)))
 
 
 def test_a_generated_film_is_made_again_and_other_weights_are_refused(
