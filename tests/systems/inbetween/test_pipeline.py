@@ -12,6 +12,7 @@ from keyweave.base.errors import InputError
 from keyweave.media.types import Image
 from keyweave.systems.inbetween.options import InbetweenOptions
 from keyweave.systems.inbetween.pipeline import inbetween
+from keyweave.systems.inbetween.presets import PRESETS, sampling_words
 from keyweave.timeline.types import Timeline
 
 
@@ -68,11 +69,13 @@ def test_what_cannot_be_laid_out_is_said():
 
 
 def test_options_write_and_read_their_own_json():
-    wish = options(fps="24000/1001", size="640x360", duration="1:02.5", crf=20)
+    wish = options(fps="24000/1001", size="640x360", duration="1:02.5", crf=20, sampling="draft")
     row = wish.model_dump(mode="json")
     assert row == {
         "fps": "24000/1001", "size": "640x360", "fit": "crop", "crf": 20, "frames": None, "duration": "125/2",
         "at": None, "easing": ["linear"], "loop": False, "ping_pong": False, "linear_light": False, "raft": None,
+        "model": None, "adapter": None, "sampling": sampling_words(PRESETS["draft"]), "memory": "auto",
+        "compile": False, "device": None, "dtype": None,
     }  # fmt: skip
     assert InbetweenOptions.model_validate(row) == wish
 
