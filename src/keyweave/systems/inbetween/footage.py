@@ -44,7 +44,7 @@ class Cutting:
 
     Args:
         frames: in a window.
-        stride: every so-manieth frame of a clip is taken; the drawn world is drawn at the right pace at once.
+        stride: one of how many frames of a clip is taken; the drawn world is drawn at the right pace at once.
         size: width and height; the middle of a frame is kept that has this shape.
     """
 
