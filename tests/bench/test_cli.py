@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyweave.cli.main import main
+from keyweave.models.adapters import read_adapter
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 METHODS = "crossfade,flow,average,truth"
@@ -35,6 +36,30 @@ def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pyte
     assert (folder / "pairs" / "000.png").is_file()
 
 
+def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "report"
+    argv = ["bench", "inbetween", "-o", str(folder), "--methods", "average,full,no-rotation", "--model", str(model)]
+    argv += ["--pairs", "2", "--size", "32x32", "--sampling", "fast,guidance=1,steps=1", "--sheets", "1"]
+    argv += ["--device", "cpu", "--train-sizes", "2,3", "--train-steps", "1", "--json"]
+    assert main(argv) == 0
+    *_, last = map(json.loads, capsys.readouterr().out.splitlines())
+    names = ["full, 2 clips", "full, 3 clips", "no-rotation, 2 clips", "no-rotation, 3 clips"]
+    assert [row["name"] for row in last["methods"]] == ["real", "average", *names]
+    adapters = {path.parent.parent.name: path for path in folder.glob("adapters/*/adapter/adapter.safetensors")}
+    assert sorted(adapters) == sorted(
+        f"{kind}-{size}-1-0.0001-0" for kind in ("full", "no-rotation") for size in (2, 3)
+    )
+    full, other = (read_adapter(adapters[f"{kind}-2-1-0.0001-0"]) for kind in ("full", "no-rotation"))
+    assert full.rotated
+    assert not other.rotated
+    assert {part for row in full.differences.values() for part in row} == {"to_v", "to_out.0"}
+    assert {part for row in other.differences.values() for part in row} == {"to_q", "to_k", "to_v", "to_out.0"}
+    assert full.card.data.startswith("2 clips of 4 frames of 32x32")
+    before = {path: path.stat().st_mtime_ns for path in adapters.values()}
+    assert main(argv) == 0
+    assert {path: path.stat().st_mtime_ns for path in adapters.values()} == before
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
@@ -44,6 +69,11 @@ def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pyte
         (["--methods", "flow", "--size", "big"], "--size: 'big' is not a size"),
         (["--methods", "flow", "--data", "nowhere"], "There is no folder nowhere"),
         (["--methods", "average", "--sampling", "best"], "--sampling: 'best' is no preset"),
+        (["--methods", "flow", "--train-sizes", "50"], "--train-sizes is for methods that learn. Add full"),
+        (["--methods", "flow", "--train-sizes", "50,1"], "--train-sizes is '50,1'; it should be such as 50,100,150"),
+        (["--methods", "flow", "--train-sizes", "many"], "--train-sizes is 'many'"),
+        (["--methods", "flow", "--train-sizes", "50", "--train-steps", "0"], "--train-steps is 0; it should be 1"),
+        (["--methods", "flow", "--train-sizes", "50", "--train-rate", "nan"], "--train-rate is nan"),
     ],
 )
 def test_bad_input_is_one_sentence(argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

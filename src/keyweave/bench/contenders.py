@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from keyweave.bench.trained import Pupil
     from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
@@ -121,24 +122,29 @@ def frames_of(model: Found) -> int:
     return int(read_object(model.folder / "unet" / CONFIG)["num_frames"])
 
 
-def contenders(names: Sequence[str], learnt: Learnt | None) -> list[Contender]:
+def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pupil] = ()) -> list[Contender]:
     """Return those who take part, in the order they are named.
 
     Args:
         names: of methods.
         learnt: what the generative ones are made from; None where there are none.
+        pupils: adapters that take the place of those in `learnt`.
     """
     check_names(names)
+    places = {name: number for number, name in enumerate(names)}
     found = [_classical(name) for name in names if name in _CLASSICAL]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
-        backwards = {name: _backward(name, learnt) for name in names if name in METHODS}
+        rows = [(pupil.title, pupil.method, pupil.adapter) for pupil in pupils]
+        shown = {pupil.method for pupil in pupils}
+        rows += [(name, name, _backward(name, learnt)) for name in names if name in METHODS and name not in shown]
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
-        found += [_generative(name, learnt, loaded, mark, adapter) for name, adapter in backwards.items()]
+        places |= {title: names.index(method) for title, method, _ in rows}
+        found += [_generative(*row, learnt=learnt, model=loaded, mark=mark) for row in rows]
         if CEILING in names:
             found.append(_ceiling(loaded, mark))
-    return sorted(found, key=lambda one: names.index(one.name))
+    return sorted(found, key=lambda one: places[one.name])
 
 
 def _classical(name: str) -> Contender:
@@ -174,7 +180,9 @@ def _backward(name: str, learnt: Learnt) -> Path | None:
     return find_adapter(ref)
 
 
-def _generative(name: str, learnt: Learnt, model: VideoModel, mark: ModelMark, adapter: Path | None) -> Contender:
+def _generative(
+    title: str, name: str, adapter: Path | None, *, learnt: Learnt, model: VideoModel, mark: ModelMark
+) -> Contender:
     backward, models = PLAIN, {"model": mark}
     if adapter is not None:
         read = read_adapter(adapter)
@@ -205,7 +213,7 @@ def _generative(name: str, learnt: Learnt, model: VideoModel, mark: ModelMark, a
 
     options = {"sampling": sampling_words(learnt.sampling), "chunk": str(learnt.chunk)}
     place = model.place
-    return Contender(name, METHODS[name].says, draw, True, options, models, place.device, place.dtype)
+    return Contender(title, METHODS[name].says, draw, True, options, models, place.device, place.dtype)
 
 
 def _ceiling(model: VideoModel, mark: ModelMark) -> Contender:

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from keyweave.bench.pairs import Material
     from keyweave.bench.run import Judge
     from keyweave.bench.summary import Summary
+    from keyweave.bench.trained import Pupil
 
 _TOYWORLD = "toyworld"
 _PAIRS, _OTHERS = 100, 256
 _METHODS = "average,trf,flow,crossfade"
 _FEWEST_OTHERS = 4
+_LEAST = {
+    "seeds": 1, "sheets": 1, "pairs": 2, "frames": 3, "gap": 2, "steps": 1, "train-steps": 1, "train-seeds": 1
+}  # fmt: skip
 _HOW = """\
 methods:
   full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, no-rotation --unrotated)
@@ -57,6 +61,11 @@ def build(name: str) -> Parser:
     add("--chunk", type=int, metavar="N", help="decode so many frames at once, where memory is short")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the fastest)")
     add("--dtype", metavar="NAME", help="float32, bfloat16 or float16 (default: what is fastest)")
+    add("--train-sizes", metavar="N,N", help="learn adapters from so many clips, in place of --adapter and --unrotated")
+    add("--train-videos", default=_TOYWORLD, metavar="DIR", help="what they learn from (default: toyworld)")
+    add("--train-steps", type=int, default=500, metavar="N", help="steps of each training (default: 500)")
+    add("--train-rate", type=float, default=1e-4, metavar="R", help="how fast they learn (default: 0.0001)")
+    add("--train-seeds", type=int, default=1, metavar="K", help="trainings of each kind (default: 1)")
     add("--json", action="store_true", help="print events as JSON lines")
     return parser
 
@@ -73,15 +82,15 @@ def run(args: argparse.Namespace) -> int:
     check_names(names)
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f"{args.output} is a file; the report is a folder.", "Choose another name with -o.")
-    for flag, least in (("seeds", 1), ("sheets", 1), ("pairs", 2), ("frames", 3), ("gap", 2), ("steps", 1)):
-        value = getattr(args, flag)
+    for flag, least in _LEAST.items():
+        value = getattr(args, flag.replace("-", "_"))
         if value is not None and value < least:
             raise InputError(f"--{flag} is {value}; it should be {least} or more.")
     if args.gap is not None and args.data == _TOYWORLD:
         raise InputError("--gap is for folders of videos; clips of the drawn world go from end to end.")
     with watched(args.command, as_json=args.json) as progress:
         learnt = _learnt(args, progress) if needs_model(names) else None
-        everybody = contenders(names, learnt)
+        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress))
         material = _material(args, learnt, progress)
         findings = bench_inbetween(
             material,
@@ -116,6 +125,25 @@ def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
         sampling = replace(sampling, steps=args.steps)
     model = find(args.model, "image-to-video", progress=progress)
     return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, args.chunk)
+
+
+def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, progress: Progress) -> list[Pupil]:
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.bench.trained import Schooling, school  # noqa: PLC0415
+
+    if args.train_sizes is None:
+        return []
+    try:
+        sizes = tuple(dict.fromkeys(int(size) for size in args.train_sizes.split(",")))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 2:
+        raise InputError(f"--train-sizes is {args.train_sizes!r}; it should be such as 50,100,150, each 2 or more.")
+    if not 0 < args.train_rate < 1:
+        raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
+    schooling = Schooling(sizes, args.train_videos, args.train_steps, args.train_rate, args.train_seeds)
+    model = learnt.model.ref if learnt else ""
+    return school(names, model, schooling, args.output / "adapters", device=args.device, progress=progress)
 
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
