@@ -41,7 +41,7 @@ def compiled(network: nn.Module) -> Iterator[None]:
             f"PyTorch could not compile the network here: {str(fault).splitlines()[0]}", "Leave --compile out."
         ) from fault
     finally:
-        network._compiled_call_impl = None  # PyTorch has no other way back
+        network._compiled_call_impl = None  # pyright: ignore[reportPrivateUsage] - PyTorch has no other way back
 
 
 def _along_time(conv: nn.Conv3d, x: Tensor) -> Tensor:  # (B, C, F, H, W) -> (B, C', F, H, W)
