@@ -115,5 +115,5 @@ def test_released_sizes_are_placed_as_they_should():
 
 def test_hardware_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a card, as {device}")
-    assert hardware(torch.device("cpu")) == hardware("cpu") == f"cpu ({platform.machine()})"
+    assert hardware(torch.device("cpu")) == hardware("cpu") == f"a CPU ({platform.machine()})"
     assert hardware("cuda:1") == "a card, as cuda:1"

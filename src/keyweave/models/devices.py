@@ -77,7 +77,7 @@ def hardware(device: object) -> str:
         import torch  # noqa: PLC0415
 
         return torch.cuda.get_device_name(str(device))
-    return f"{device} ({platform.machine()})"
+    return f"{'a CPU' if str(device) == 'cpu' else device} ({platform.machine()})"
 
 
 def _best_device() -> str:
