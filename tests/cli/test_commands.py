@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keyweave.app import doctor
+from keyweave.app import demo, doctor
 from keyweave.cli.face import size_words
 from keyweave.cli.main import COMMANDS, main
 from keyweave.media.pictures.images import read_image
@@ -148,7 +148,8 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     assert main(["doctor"]) == 3
 
 
-def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo, "SECONDS", 1)
     folder = tmp_path / "demo"
     assert main(["demo", "-o", str(folder)]) == 0
     shown = capsys.readouterr().out

@@ -17,6 +17,7 @@ from keyweave.toyworld.landscape import LIGHTS, landscape
 if TYPE_CHECKING:
     from pathlib import Path
 
+SECONDS = 4  # of each film
 SEED = 7  # fixed, so that everybody's first films are the same
 _BOAT = ((0.20, 0.15), (0.34, 0.30), (0.48, 0.40), (0.62, 0.55))  # how far to the right and how near, in each keyframe
 
@@ -48,7 +49,7 @@ def make_demo(folder: Path, *, overwrite: bool = False, progress: Progress = SIL
 
 
 def _made(film: Path, keyframes: tuple[Path, ...], engine: str, progress: Progress, *, overwrite: bool) -> Demo:
-    options = InbetweenOptions.model_validate({"duration": 4, "fps": 24})
+    options = InbetweenOptions.model_validate({"duration": SECONDS, "fps": 24})
     job = Job("inbetween", keyframes, options, engine=engine, seed=SEED, output=film, overwrite=overwrite)
     with progress:
         result = run_job(job, progress)
