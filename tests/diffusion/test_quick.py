@@ -63,6 +63,9 @@ def test_a_network_is_compiled_for_a_while(monkeypatch: pytest.MonkeyPatch):
         assert network._compiled_call_impl is not None
     assert network._compiled_call_impl is None
     assert torch.equal(network(x), 2 * x)
+    with compiled(network):  # is not compiled again
+        assert torch.equal(network(x), 2 * x)
+    assert len(calls) == 1
 
 
 def test_what_cannot_be_compiled_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from types import MethodType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from torch import nn
 from torch.nn import functional
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from torch import Tensor
 
+_COMPILED: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
+
 
 def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
     """Let a network of short rows run well on a CPU: attention written out, convolutions over time as flat ones."""
@@ -30,10 +33,17 @@ def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
 
 @contextmanager
 def compiled(network: nn.Module) -> Iterator[None]:
-    """Let PyTorch compile a network when it is first called, and forget that when the context is left."""
+    """Let PyTorch compile a network when it is first called; outside of the context it is as it was.
+
+    What was compiled is kept for the next time, as long as the program runs.
+    """
     from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - slow to import, and rarely wanted
 
-    network.compile()
+    if network in _COMPILED:
+        network._compiled_call_impl = _COMPILED[network]  # pyright: ignore[reportPrivateUsage]
+    else:
+        network.compile()
+        _COMPILED[network] = network._compiled_call_impl  # pyright: ignore[reportPrivateUsage]
     try:
         yield
     except TorchDynamoException as fault:
