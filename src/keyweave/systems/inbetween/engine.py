@@ -80,7 +80,7 @@ def generative(
 
 @dataclass(eq=False)
 class _Generative:
-    """An `Inbetweener`; docs/inbetween.md tells its story."""
+    """An `Inbetweener`; docs/generative.md tells its story."""
 
     name: str
     model: VideoModel
