@@ -1,5 +1,6 @@
 """What every test starts from."""
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def without_diffusers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody find the package diffusers."""
+    real = importlib.import_module
+
+    def absent(name: str, *rest: Any) -> Any:
+        if name == "diffusers":
+            raise ModuleNotFoundError(name="diffusers")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
 
 
 @pytest.fixture

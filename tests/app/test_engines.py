@@ -1,6 +1,5 @@
 """What an engine is handed, what it refuses, and what the recipe keeps of the weights that it used."""
 
-import importlib
 import json
 import shutil
 from datetime import date
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keyweave.app import rerun
+from keyweave.app import reports, rerun
 from keyweave.app.engines import ENGINES, Bound
 from keyweave.app.jobs import Job, plan_job, run_job
 from keyweave.base.errors import InputError, KeyweaveError, MissingExtra
@@ -20,6 +19,7 @@ from keyweave.models import finding
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.devices import choose
+from keyweave.models.finding import Found
 from keyweave.systems.inbetween.options import InbetweenOptions
 
 
@@ -52,16 +52,8 @@ def test_what_the_generative_engine_lacks_is_said_before_work_begins(
 
 
 def test_without_its_packages_it_says_how_to_get_them(
-    keyframes: tuple[Path, Path], tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+    keyframes: tuple[Path, Path], tiny_folder: Path, without_diffusers: None
 ):
-    real = importlib.import_module
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name == "diffusers":
-            raise ModuleNotFoundError(name="diffusers")
-        return real(name, *rest)
-
-    monkeypatch.setattr(importlib, "import_module", absent)
     says = (
         r"^The engine generative needs the package diffusers, .* Install it with: pip install \"keyweave\[generate\]\""
     )
@@ -70,8 +62,13 @@ def test_without_its_packages_it_says_how_to_get_them(
 
 
 def test_a_generated_film_is_made_again_and_other_weights_are_refused(
-    keyframes: tuple[Path, Path], tiny_folder: Path, tmp_path: Path, one_thread: None
+    keyframes: tuple[Path, Path],
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_thread: None,
 ):
+    real_mark = Found.mark
     model, film = Path(shutil.copytree(tiny_folder, tmp_path / "model")), tmp_path / "film.gif"
     made = job(keyframes, "generative", model=str(model), sampling="steps=1,guidance=1", fps=8)
     result = run_job(Job(made.system, made.inputs, options=made.options, engine="generative", seed=3, output=film))
@@ -81,11 +78,17 @@ def test_a_generated_film_is_made_again_and_other_weights_are_refused(
     assert (recipe.device, recipe.dtype) == ("cpu", choose("cpu").dtype)
     assert recipe.options["sampling"].startswith("steps=1,repeats=0")
     assert {"diffusers", "transformers"} <= recipe.libraries.keys()
-    assert rerun.rerun(film).same
+    summed: list[Path] = []
+    with monkeypatch.context() as watched:
+        watched.setattr(Found, "mark", lambda found: summed.append(found.folder) or real_mark(found))
+        assert rerun.rerun(film).same
+    assert summed == [model]  # once: it takes a while where weights are large
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(InputError, match="./model holds other weights than those that were used then"):
         rerun.rerun(film, overwrite=True)
+    shutil.rmtree(model)
+    assert reports.report_on(film).keyframes == (0, 3)  # a film is measured without what made it
 
 
 def test_an_adapter_is_found_by_the_card_by_name_and_by_file(

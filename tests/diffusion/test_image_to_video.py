@@ -86,7 +86,7 @@ def test_no_guidance_costs_one_look_a_step_and_guidance_two(tiny: Any, monkeypat
     seen: list[int] = []
     real = tiny.unet.forward
     monkeypatch.setattr(tiny.unet, "forward", lambda x, *rest, **more: seen.append(1) or real(x, *rest, **more))
-    ours.image_to_video(tiny, picture()[None], seed=1, steps=3)
+    ours.image_to_video(tiny, picture()[None], seed=1, steps=3, guidance=(1, 1))
     ours.image_to_video(tiny, picture()[None], seed=1, steps=3, guidance=(1, 2))
     assert len(seen) == 3 + 6
 

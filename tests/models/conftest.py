@@ -23,12 +23,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state" / "keyweave"
 
 
-@pytest.fixture(scope="session")
-def written(tiny_folder: Path) -> Path:
-    """The folder; tests that change it take `tiny`."""
-    return tiny_folder
-
-
 @pytest.fixture
 def tiny(tiny_folder: Path, tmp_path: Path) -> Path:
     """A copy that may be damaged."""

@@ -32,8 +32,8 @@ def loaded(folder: Path, dtype: str = "float32") -> Any:
     return load(find(str(folder)), device="cpu", dtype=dtype)
 
 
-def test_weights_and_settings_are_those_of_the_stock_pipeline(written: Path):
-    ours, theirs = loaded(written), diffusers.StableVideoDiffusionPipeline.from_pretrained(written)
+def test_weights_and_settings_are_those_of_the_stock_pipeline(tiny_folder: Path):
+    ours, theirs = loaded(tiny_folder), diffusers.StableVideoDiffusionPipeline.from_pretrained(tiny_folder)
     for name in PARTS:
         mine, stock = getattr(ours, name).state_dict(), getattr(theirs, name).state_dict()
         assert mine.keys() == stock.keys()
@@ -43,10 +43,10 @@ def test_weights_and_settings_are_those_of_the_stock_pipeline(written: Path):
         assert not any(parameter.requires_grad for parameter in network.parameters())
     assert ours.scheduler.config == theirs.scheduler.config
     assert ours.image_processor.to_dict() == theirs.feature_extractor.to_dict()
-    assert (ours.card, ours.ref) == (None, str(written))
+    assert (ours.card, ours.ref) == (None, str(tiny_folder))
 
 
-def test_the_stock_pipeline_runs_on_what_was_loaded(written: Path):
+def test_the_stock_pipeline_runs_on_what_was_loaded(tiny_folder: Path):
     def clip(pipeline: Any) -> torch.Tensor:
         pipeline.set_progress_bar_config(disable=True)
         chance = torch.Generator().manual_seed(3)
@@ -56,11 +56,11 @@ def test_the_stock_pipeline_runs_on_what_was_loaded(written: Path):
                 image, height=32, width=32, num_frames=4, num_inference_steps=2, generator=chance, output_type="pt"
             ).frames
 
-    ours = loaded(written)
+    ours = loaded(tiny_folder)
     made = diffusers.StableVideoDiffusionPipeline(
         ours.vae, ours.image_encoder, ours.unet, ours.scheduler, ours.image_processor
     )
-    assert torch.equal(clip(made), clip(diffusers.StableVideoDiffusionPipeline.from_pretrained(written)))
+    assert torch.equal(clip(made), clip(diffusers.StableVideoDiffusionPipeline.from_pretrained(tiny_folder)))
 
 
 def test_what_is_stored_in_half_precision_computes_in_the_chosen_one(tiny: Path):
@@ -73,9 +73,9 @@ def test_what_is_stored_in_half_precision_computes_in_the_chosen_one(tiny: Path)
 
 
 @pytest.mark.parametrize("most", ["10GB", "100KB"])
-def test_half_precision_under_its_variants_name(written: Path, tiny: Path, most: str):
+def test_half_precision_under_its_variants_name(tiny_folder: Path, tiny: Path, most: str):
     """As uploads keep it, whole or in shards, by the names that diffusers and transformers give."""
-    model = loaded(written, "float16")
+    model = loaded(tiny_folder, "float16")
     for name in PARTS:
         for path in (tiny / name).glob("*.safetensors"):
             path.unlink()
@@ -117,20 +117,20 @@ def test_what_was_loaded_is_kept(tiny: Path):
     assert loaded(tiny).unet is not one.unet
 
 
-def test_a_network_by_itself(written: Path):
+def test_a_network_by_itself(tiny_folder: Path):
     for name in PARTS:
-        model = load(find(str(written / name)), "part", device="cpu", dtype="float32")
+        model = load(find(str(tiny_folder / name)), "part", device="cpu", dtype="float32")
         assert isinstance(model, PartModel)
-        stock = load_file(next((written / name).glob("*.safetensors")))
+        stock = load_file(next((tiny_folder / name).glob("*.safetensors")))
         own = model.network.state_dict()
         assert all(torch.equal(own[key], stock[key]) for key in stock)
 
 
-def test_the_kind_is_checked_at_the_door(written: Path):
+def test_the_kind_is_checked_at_the_door(tiny_folder: Path):
     with pytest.raises(ModelError, match="is a model of kind part; here one of kind image-to-video is needed"):
-        load(find(str(written / "unet")))
+        load(find(str(tiny_folder / "unet")))
     with pytest.raises(ModelError, match="is a model of kind image-to-video; here one of kind part is needed"):
-        load(find(str(written)), "part")
+        load(find(str(tiny_folder)), "part")
 
 
 def test_tensors_that_are_missing_are_not_made_up(tiny: Path):
@@ -152,21 +152,13 @@ def test_settings_that_do_not_fit_the_weights(tiny: Path):
         loaded(tiny)
 
 
-def test_a_device_is_refused_before_weights_are_read(written: Path):
+def test_a_device_is_refused_before_weights_are_read(tiny_folder: Path):
     with pytest.raises(InputError, match="no device"):
-        load(find(str(written)), device="tpu")
+        load(find(str(tiny_folder)), device="tpu")
 
 
-def test_a_package_that_is_missing_is_named(written: Path, monkeypatch: pytest.MonkeyPatch):
-    found = find(str(written))
-    real = importlib.import_module
-
-    def absent(name: str, *rest: Any) -> Any:
-        if name == "diffusers":
-            raise ModuleNotFoundError(name="diffusers")
-        return real(name, *rest)
-
-    monkeypatch.setattr(importlib, "import_module", absent)
+def test_a_package_that_is_missing_is_named(tiny_folder: Path, without_diffusers: None):
+    found = find(str(tiny_folder))
     with pytest.raises(
         MissingExtra, match=r"Loading a generative model needs the package diffusers.*keyweave\[generate\]"
     ):
@@ -182,12 +174,12 @@ def test_the_libraries_draw_no_bars(tiny: Path, capsys: pytest.CaptureFixture[st
     assert logging.is_progress_bar_enabled() == before
 
 
-def test_with_little_memory_parts_come_one_at_a_time(written: Path, monkeypatch: pytest.MonkeyPatch):
+def test_with_little_memory_parts_come_one_at_a_time(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch):
     """The same numbers; and who comes to the device sends away whom."""
-    plain = loaded(written)
+    plain = loaded(tiny_folder)
     loading._parts.cache_clear()
     monkeypatch.setattr(loading, "free_bytes", lambda device: 1_000_000)
-    spared = loaded(written)
+    spared = loaded(tiny_folder)
     hooks = [getattr(spared, name)._hf_hook for name in ("image_encoder", "unet", "vae")]
     assert [hook.execution_device for hook in hooks] == [torch.device("cpu")] * 3
     assert [hook.prev_module_hook and hook.prev_module_hook.model for hook in hooks] == [
@@ -205,5 +197,5 @@ def test_with_little_memory_parts_come_one_at_a_time(written: Path, monkeypatch:
     assert torch.equal(*made)
 
 
-def test_found_is_all_that_is_needed(written: Path):
-    assert load(Found(written, "x", "image-to-video", None), device="cpu", dtype="float32").ref == "x"
+def test_found_is_all_that_is_needed(tiny_folder: Path):
+    assert load(Found(tiny_folder, "x", "image-to-video", None), device="cpu", dtype="float32").ref == "x"

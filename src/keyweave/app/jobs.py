@@ -111,10 +111,12 @@ class Plan:
     options: OutputOptions
     film: Film
     recipe: Recipe
+    began: float  # on the monotonic clock
 
 
 def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
     """Check everything that can be checked before work begins, and lay out the film."""
+    began = time.monotonic()
     system = pick(SYSTEMS, job.system, "a system")
     row = system.pick_engine(job.engine)
     options = _options(job, system)
@@ -137,13 +139,17 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         libraries={name: metadata.version(name) for name in _LIBRARIES + (_OF_MODELS if engine.place else ())},
         **({"device": engine.place.device, "dtype": engine.place.dtype} if engine.place else {}),
     )
-    return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe)
+    return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe, began)
 
 
 def run_job(job: Job, progress: Progress = SILENT) -> Result:
     """Make what the job describes: whole, or not at all."""
-    began = time.monotonic()
-    plan = plan_job(job, progress)
+    return run_plan(plan_job(job, progress), progress)
+
+
+def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
+    """Make what was laid out."""
+    job = plan.job
     _tell(plan, progress)
     planned = time.monotonic()
     engine = plan.engine.load()
@@ -154,7 +160,7 @@ def run_job(job: Job, progress: Progress = SILENT) -> Result:
     if job.output is None:
         heard = None if sound is None else Audio(np.concatenate(list(sound.blocks)), sound.rate)
         clip = Clip(np.stack(list(frames)), film.rate, heard)
-        return Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(began, planned), _clip=clip)
+        return Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(plan.began, planned), _clip=clip)
     written = write_clip(
         job.output,
         frames,
@@ -176,7 +182,7 @@ def run_job(job: Job, progress: Progress = SILENT) -> Result:
         job.output,
         sidecar,
         written.notes,
-        _timings(began, planned),
+        _timings(plan.began, planned),
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from keyweave.app.jobs import plan_job
 from keyweave.app.rerun import find_recipe, job_of
+from keyweave.app.systems import SYSTEMS
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.media.clips import open_frames
@@ -43,7 +43,9 @@ class Reported:
 def report_on(path: Path, *, inputs: Sequence[Path] = (), progress: Progress = SILENT) -> Reported:
     """Measure a film that keyweave made; `inputs` says where its keyframes are now, if they moved."""
     found = find_recipe(path)
-    plan = plan_job(job_of(found, inputs)).film
+    job = job_of(found, inputs)
+    assert job.options is not None
+    plan = SYSTEMS[job.system].make_film(job.inputs, job.options)  # no engine: nothing is drawn
     if not isinstance(plan, KeyframeFilm):
         raise InputError(
             f"{found.output} was made by {found.recipe.system}, from no keyframes.",

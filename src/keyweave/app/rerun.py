@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from keyweave.app.engines import pick
 from keyweave.app.inputs import checksum_if_there
-from keyweave.app.jobs import Job, Result, run_job, sidecar_of
+from keyweave.app.jobs import Job, Result, plan_job, run_plan, sidecar_of
 from keyweave.app.systems import SYSTEMS
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, explain
@@ -91,7 +91,9 @@ def rerun(
     """Make an output again, from its recipe and the same inputs; `inputs` says where they are now, if they moved."""
     found = find_recipe(path)
     job = replace(job_of(found, inputs), output=output or beside(found.output), overwrite=overwrite)
-    result = run_job(job, progress)
+    plan = plan_job(job, progress)
+    _refuse_other_weights(found.recipe, plan.recipe)
+    result = run_plan(plan, progress)
     assert result.path is not None
     return Again(result, _same_bytes(found.output, result.path), tuple(found.recipe.differences(result.recipe)))
 
@@ -109,12 +111,6 @@ def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
             f"The recipe of {found.output} has an option that this version does not take ({name}: {first['msg']}).",
             f"Install keyweave {recipe.version}.",
         ) from None
-    bound = system.pick_engine(recipe.engine).bind(options)
-    for role, mark in recipe.models.items():
-        if bound.marks.get(role, mark).sha256 != mark.sha256:
-            raise InputError(
-                f"{bound.marks[role].ref} holds other weights than those that were used then: its checksum differs."
-            )
     return Job(
         system=recipe.system,
         inputs=_inputs(found, inputs),
@@ -123,6 +119,14 @@ def job_of(found: Found, inputs: Sequence[Path] = ()) -> Job:
         seed=recipe.seed,
         known_as=tuple(mark.name for mark in recipe.inputs),
     )
+
+
+def _refuse_other_weights(then: Recipe, now: Recipe) -> None:
+    for role, mark in then.models.items():
+        if role in now.models and now.models[role].sha256 != mark.sha256:
+            raise InputError(
+                f"{now.models[role].ref} holds other weights than those that were used then: its checksum differs."
+            )
 
 
 def beside(output: Path) -> Path:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 _CLIP_SIZE = 224
-STEPS = 25  # that the family is run with
+STEPS, GUIDANCE = 25, (1.0, 3.0)  # that the family is run with
 
 
 class VideoParts(Protocol):
@@ -48,7 +48,7 @@ def image_to_video(
     seed: int,
     frames: int | None = None,
     steps: int = STEPS,
-    guidance: tuple[float, float] = (1.0, 1.0),
+    guidance: tuple[float, float] = GUIDANCE,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Let pictures (B, 3, H, W) in [-1, 1] go on; return (B, F, 3, H, W), the picture itself about the first frame.

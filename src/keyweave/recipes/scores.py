@@ -17,7 +17,7 @@ import torch
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
-from keyweave.diffusion.image_to_video import STEPS, VideoParts, image_to_video
+from keyweave.diffusion.image_to_video import GUIDANCE, STEPS, VideoParts, image_to_video
 from keyweave.diffusion.vae import decode, encode
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.metrics.fidelity import psnr
@@ -92,6 +92,7 @@ def video_scores(
     progress: Progress = SILENT,
     *,
     steps: int = STEPS,
+    guidance: tuple[float, float] = GUIDANCE,
 ) -> dict[str, float]:
     """Measure a model on the first clips of the test split; docs/recipes.md tells what each number means.
 
@@ -102,6 +103,7 @@ def video_scores(
         seed: decides the noise.
         progress: a step for each clip.
         steps: of the sampler.
+        guidance: at the first frame and at the last; 1 for none.
     """
     if count < 2:
         raise InputError(f"Scores need 2 clips or more; got {count}.", f"Take {COUNT}, as the cards do.")
@@ -117,7 +119,8 @@ def video_scores(
             clips = np.stack([shot.frames for shot in shots])
             copies = through(model, clips)
             starts = to_tensor(clips[:, 0]).to(model.unet.device, model.unet.dtype)
-            drawn = to_frames(image_to_video(model, starts, seed=derive(seed, "scores", first), steps=steps))
+            made_of = derive(seed, "scores", first)
+            drawn = to_frames(image_to_video(model, starts, seed=made_of, steps=steps, guidance=guidance))
             for tally, some in ((real, clips), (copied, copies), (made, drawn)):
                 tally.add(features, some, shots)
             for clip, copy, shot in zip(clips, copies, shots, strict=True):
