@@ -1,6 +1,7 @@
 """Draw the pictures of the pages anew (`make pictures`), or sheets of your own pairs beside them.
 
 python docs/make_pictures.py                      # those of the pages, into docs/pictures/
+python docs/make_pictures.py --generate           # those that toy-video draws: minutes
 python docs/make_pictures.py FOLDER ... -o SHEETS # folders with two pictures each: the first and the last by name
 """
 
@@ -12,26 +13,37 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 import keyweave
 from keyweave.app.demo import make_demo
 from keyweave.app.reports import report_on
+from keyweave.diffusion.denoisers import velocity
+from keyweave.diffusion.exchange import AttentionExchange, Giving, temporal_layers
+from keyweave.diffusion.image_to_video import condition_on, image_to_video
+from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.vae import encode
+from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.curves import curves_picture
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
 from keyweave.media.types import Frame, Image
 from keyweave.metrics.panels import report_panels
+from keyweave.models.finding import find
+from keyweave.models.loading import load
 from keyweave.toyworld.export import Cast, sheet, shots
 from keyweave.toyworld.landscape import landscape
-from keyweave.toyworld.scenes import KINDS
+from keyweave.toyworld.scenes import KINDS, scene_of
+from keyweave.toyworld.shots import shoot
 
 PICTURES = Path(__file__).parent / "pictures"
 BETWEEN = 15
 SHOWN = (0, 4, 8, 12, 16)  # of the 17 frames, both keyframes with them
 Scene = Callable[[float], Frame]
 WIDE, HIGH = 640, 360
+ON_A_SHEET = 12
 LAKE = landscape("noon", 3 * WIDE // 2, 3 * HIGH // 2).pixels
 
 
@@ -101,6 +113,48 @@ def world() -> None:
     write_image(PICTURES / "toyworld-cast.png", sheet(puppets), overwrite=True)
 
 
+def generations(count: int = 24, first: int = 1000) -> None:
+    """Let toy-video go on from the first frames of test clips, one after another and none picked."""
+    model = load(find("toy-video", "image-to-video"))
+    for number in range(0, count, ON_A_SHEET):
+        clips = np.stack([shoot(scene_of("test", first + number + k)).frames for k in range(ON_A_SHEET)])
+        starts = to_tensor(clips[:, 0]).to(model.unet.device, model.unet.dtype)
+        made = to_frames(image_to_video(model, starts, seed=0))
+        rows = [
+            (f"{first + number + k}", [clip[0], *drawn[1::2]])
+            for k, (clip, drawn) in enumerate(zip(clips, made, strict=True))
+        ]
+        picture = strip(rows, title="Left: the first frame. The rest: every second frame that was made", cell_width=64)
+        write_image(PICTURES / f"toy-video-{number // ON_A_SHEET + 1}.png", picture, overwrite=True)
+
+
+@torch.no_grad()
+def attention(number: int = 1005, sigma: float = 3.0) -> None:
+    """Show how frames of a test clip attend to one another forward, turned by 180 degrees, and backward."""
+    model = load(find("toy-video", "image-to-video"))
+    clip = to_tensor(shoot(scene_of("test", number)).frames)
+    latents = encode(model.vae, clip).mode() * model.vae.config["scaling_factor"]
+    noisy = latents + sigma * gaussian(tuple(latents.shape), 0, "attention")
+    seen = []
+    for film, picture in ((noisy, clip[:1]), (noisy.flip(0), clip[-1:])):
+        maps: dict[str, torch.Tensor] = {}
+        layers = {name: Giving(maps, name) for name in temporal_layers(model.unet)}
+        with AttentionExchange(model.unet, layers):
+            velocity(model.unet, film[None], torch.tensor(sigma), condition_on(model, picture, len(clip), seed=0))
+        seen.append(maps)
+    rows = []
+    turned = {name: each.flip((2, 3)) for name, each in seen[0].items()}
+    for label, maps in (("forward", seen[0]), ("forward, turned", turned), ("backward", seen[1])):
+        drawn = []
+        for each in maps.values():
+            mean = each.mean((0, 1)).numpy()
+            grey = np.uint8(255 * np.sqrt(mean / mean.max()))
+            drawn.append(np.repeat(cv2.resize(grey, (112, 112), interpolation=cv2.INTER_NEAREST)[..., None], 3, axis=2))
+        rows.append((label, drawn))
+    title = "Each layer of toy-video: which frames (across) does each frame (down) look at? Bright is much"
+    write_image(PICTURES / "attention.png", strip(rows, title=title, cell_width=112), overwrite=True)
+
+
 def pages() -> None:
     """Draw all pictures of the pages."""
     world()
@@ -121,8 +175,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("-o", "--output", type=Path, default=Path("sheets"))
+    parser.add_argument("--generate", action="store_true")
     options = parser.parse_args()
-    if not options.folders:
+    if options.generate:
+        generations()
+        attention()
+    elif not options.folders:
         pages()
     for folder in options.folders:
         pictures = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))

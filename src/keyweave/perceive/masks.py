@@ -1,0 +1,174 @@
+"""Who is in a picture: subjects told from the background that a set of pictures shares, without learning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+import numpy as np
+
+from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from keyweave.media.types import Frame
+
+    Floats = NDArray[np.floating]
+    Mask = NDArray[np.bool_]  # (H, W)
+
+_TALLEST = 480  # rows that are looked at: the time of a cut grows with pixels, and its outline is feathered anyway
+_LEAST = 0.002  # of a picture: what is smaller is nobody
+_MOST = 0.9
+_ROUNDS = 4
+_FLOOR = 14.0  # levels: differences that compression and grain make in a background that stands still
+_BOX = 0.12  # where nothing tells subject from background, the subject is looked for this far from the borders
+
+
+class Masker(Protocol):
+    """Finds the subject of pictures (H, W, 3) of one size that share a background; returns (N, H, W)."""
+
+    def __call__(self, pictures: Sequence[Frame]) -> Mask: ...  # noqa: D102 - the class says it
+
+
+def subject_masks(pictures: Sequence[Frame]) -> Mask:
+    """Find the one subject of each picture, (N, H, W).
+
+    What differs from the pictures' median moves, so it is the subject or was hidden by it; colours decide which, and
+    what stands still in the middle of it belongs to it (grabCut, Rother et al. 2004). Of one picture, or of pictures
+    that do not differ, the middle is taken for the subject and the border for the background.
+
+    Raises:
+        InputError: pictures of several sizes, or nobody is found in one of them.
+    """
+    sizes = {picture.shape[:2] for picture in pictures}
+    if len(sizes) != 1:
+        raise InputError("Pictures that share a background have one size.", "Fit them to one size first.")
+    ((height, width),) = sizes
+    small = [_made_small(np.ascontiguousarray(picture[..., :3])) for picture in pictures]
+    masks = np.stack([_cut_out(*each) for each in zip(small, map(_first_marks, movement(small)), strict=True)])
+    if len(pictures) > 1:  # what one picture hides, another may show
+        masks = np.stack([_cut_out(*each) for each in zip(small, _better_marks(small, masks), strict=True)])
+    for number, mask in enumerate(masks, start=1):
+        if not _LEAST <= mask.mean() <= _MOST:
+            raise InputError(
+                f"No subject was found in picture {number} of {len(pictures)}.",
+                "Take pictures of one subject before a background that stays the same, or give masks of your own.",
+            )
+    return np.stack([_resized(mask, width, height) for mask in masks])
+
+
+def movement(pictures: Sequence[Frame]) -> Floats:
+    """Return how far each pixel is from the pictures' median, smoothed: (N, H, W) levels."""
+    lab = _lab(pictures)
+    return _smoothed(np.linalg.norm(lab - np.median(lab, axis=0), axis=3))
+
+
+def shared_background(pictures: Sequence[Frame], masks: Mask) -> tuple[Frame, Mask]:
+    """Return the median of what the pictures show outside of masks (N, H, W), and where none of them shows anything."""
+    stack = np.stack([picture[..., :3] for picture in pictures]).astype(np.float32)
+    stack[masks] = np.nan
+    hidden = masks.all(axis=0)
+    stack[:, hidden] = 0
+    return np.nanmedian(stack, axis=0).round().astype(np.uint8), hidden
+
+
+def grown(mask: Mask, pixels: int) -> Mask:
+    """Return a mask with so many pixels more around it; fewer than 0 take away."""
+    if pixels == 0:
+        return mask
+    side = 2 * abs(pixels) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    change = cv2.dilate if pixels > 0 else cv2.erode
+    return change(mask.astype(np.uint8), kernel).astype(bool)
+
+
+def _made_small(picture: Frame) -> Frame:
+    height, width = picture.shape[:2]
+    if height <= _TALLEST:
+        return picture
+    size = (max(1, round(width * _TALLEST / height)), _TALLEST)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _lab(pictures: Sequence[Frame]) -> Floats:
+    return np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2LAB) for picture in pictures]).astype(np.float32)
+
+
+def _smoothed(far: Floats) -> Floats:  # (N, H, W)
+    return np.stack([cv2.GaussianBlur(each, (0, 0), max(1.0, each.shape[0] / 240)) for each in far])
+
+
+def _resized(mask: Mask, width: int, height: int) -> Mask:
+    return cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+
+
+def _first_marks(moved: Floats) -> Mask:
+    """Mark what may be the subject, for grabCut, from what moved: (H, W)."""
+    height, width = moved.shape
+    # A background that shimmers differs everywhere: what counts as movement must stand out from it.
+    threshold = max(_FLOOR, 3 * float(np.median(moved)))
+    marks = np.full((height, width), cv2.GC_BGD, np.uint8)
+    sure = moved > 2 * threshold
+    if sure.mean() < _LEAST:
+        top, left = round(_BOX * height), round(_BOX * width)
+        marks[top : height - top, left : width - left] = cv2.GC_PR_FGD
+        return marks
+    reach = max(2, height // 16)
+    hull = _filled_hull(_largest(sure, reach))
+    marks[grown(hull, reach)] = cv2.GC_PR_BGD
+    marks[hull | (sure & grown(hull, reach))] = cv2.GC_PR_FGD
+    return marks
+
+
+def _better_marks(pictures: Sequence[Frame], masks: Mask) -> list[Mask]:
+    """Mark what is the subject in each picture, from what the others show in its place."""
+    reach = max(2, masks.shape[1] // 80)
+    wide = np.stack([grown(mask, reach) for mask in masks])
+    background, hidden = shared_background(pictures, wide)
+    far = _smoothed(np.linalg.norm(_lab(pictures) - _lab([background]), axis=3))
+    found = []
+    for mask, each in zip(masks, far, strict=True):
+        threshold = max(_FLOOR, 3 * float(np.median(each[~hidden]))) if not hidden.all() else _FLOOR
+        marks = np.where(mask, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        marks[~hidden & (each < threshold / 2)] = cv2.GC_BGD
+        marks[~hidden & (each > 2 * threshold) & grown(mask, 4 * reach)] = cv2.GC_PR_FGD
+        marks[~grown(mask, 4 * reach)] = cv2.GC_BGD
+        found.append(marks)
+    return found
+
+
+def _cut_out(picture: Frame, marks: Mask) -> Mask:
+    """Cut the subject out of a picture."""
+    models = np.zeros((2, 1, 65))
+    cv2.setRNGSeed(0)
+    if (marks == cv2.GC_PR_FGD).any() and (marks != cv2.GC_PR_FGD).any():
+        bgr = np.ascontiguousarray(picture[..., ::-1])
+        cv2.grabCut(bgr, marks, (0, 0, 0, 0), models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    return _without_holes(_largest(marks == cv2.GC_PR_FGD, max(1, len(marks) // 80)))
+
+
+def _largest(mask: Mask, reach: int) -> Mask:
+    """Keep the largest thing; what is closer to it than `reach` belongs to it."""
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(grown(mask, reach).astype(np.uint8))
+    if count < 2:
+        return np.zeros_like(mask)
+    own = np.bincount(labels[mask], minlength=count)
+    return mask & (labels == 1 + int(own[1:].argmax())) & (facts[labels, cv2.CC_STAT_AREA] > 0)
+
+
+def _filled_hull(mask: Mask) -> Mask:
+    hull = np.zeros(mask.shape, np.uint8)
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    return hull.astype(bool)
+
+
+def _without_holes(mask: Mask) -> Mask:
+    """Fill what is enclosed, if it is small: the gap between an arm and a body is background."""
+    count, labels, facts, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    small = [n for n in range(1, count) if facts[n, cv2.CC_STAT_AREA] < 0.01 * max(1, int(mask.sum()))]
+    return mask | np.isin(labels, small)
