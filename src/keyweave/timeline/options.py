@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -43,6 +44,49 @@ Easings = Annotated[
     PlainSerializer(lambda value: None if value is None else [str(one) for one in value], return_type=list[str] | None),
 ]
 Fit = Literal["crop", "pad", "stretch"]
+
+# What several systems hand on to their engines.
+LinearLight = Annotated[bool, Field(description="blend light as a camera does, where the engine blends")]
+RaftFile = Annotated[
+    Path | None,
+    Field(
+        description="weights of RAFT (.safetensors), which then searches motion where the engine does",
+        json_schema_extra={"metavar": "FILE"},
+    ),
+]
+ModelRef = Annotated[
+    str | None,
+    Field(
+        description="the video model of the engine generative: ./FOLDER or hub:OWNER/NAME@REVISION",
+        json_schema_extra={"metavar": "REF"},
+    ),
+]
+AdapterRef = Annotated[
+    str | None,
+    Field(
+        description="what sets its backward branch apart: a file, a folder or a name; none for the plain model",
+        json_schema_extra={"metavar": "REF", "default_text": "what the model's card says"},
+    ),
+]
+Memory = Annotated[
+    Literal["auto", "low", "high"],
+    Field(description="whether it works in small parts, which takes less memory and more time"),
+]
+Compile = Annotated[bool, Field(description="compile its network first: minutes once, then faster")]
+Device = Annotated[
+    str | None,
+    Field(
+        description="where it computes: cpu, cuda, cuda:N or mps; without it, the fastest there is",
+        json_schema_extra={"metavar": "DEVICE"},
+    ),
+]
+Precision = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    Field(
+        description="how precisely it computes: float32, bfloat16 or float16; without it, half where that is faster",
+        json_schema_extra={"metavar": "TYPE"},
+    ),
+]
 
 
 class OutputOptions(BaseModel):

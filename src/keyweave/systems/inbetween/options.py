@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path  # noqa: TC003 - pydantic looks it up
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, model_validator
 
 from keyweave.systems.inbetween.presets import DEFAULT, PRESETS, parse_sampling, sampling_words
 from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.timeline.easing import LINEAR
-from keyweave.timeline.options import Easings, FilmOptions, Seconds
+from keyweave.timeline.options import (
+    AdapterRef,
+    Compile,
+    Device,
+    Easings,
+    FilmOptions,
+    LinearLight,
+    Memory,
+    ModelRef,
+    Precision,
+    RaftFile,
+    Seconds,
+)
 from keyweave.timeline.times import parse_moment
 
 MOST_FRAMES = 1_000_000
@@ -67,42 +78,19 @@ class InbetweenOptions(FilmOptions):
     loop: bool = Field(False, description="go on from the last keyframe to the first, and end just before it")
     ping_pong: bool = Field(False, description="go back the way it came, and end just before the beginning")
 
-    linear_light: bool = Field(False, description="blend light as a camera does, where the engine blends")
-    raft: Path | None = Field(
-        None,
-        description="weights of RAFT (.safetensors), which then searches motion where the engine does",
-        json_schema_extra={"metavar": "FILE"},
-    )
-
-    model: str | None = Field(
-        None,
-        description="the video model of the engine generative: ./FOLDER or hub:OWNER/NAME@REVISION",
-        json_schema_extra={"metavar": "REF"},
-    )
-    adapter: str | None = Field(
-        None,
-        description="what sets its backward branch apart: a file, a folder or a name; none for the plain model",
-        json_schema_extra={"metavar": "REF", "default_text": "what the model's card says"},
-    )
+    linear_light: LinearLight = False
+    raft: RaftFile = None
+    model: ModelRef = None
+    adapter: AdapterRef = None
     sampling: Samplings = Field(
         PRESETS[DEFAULT],
         description=f"how it samples: {', '.join(PRESETS)}, or one with changes such as fast,steps=50,guidance=1..3",
         json_schema_extra={"metavar": "PRESET", "default_text": DEFAULT},
     )
-    memory: Literal["auto", "low", "high"] = Field(
-        "auto", description="whether it works in small parts, which takes less memory and more time"
-    )
-    compile: bool = Field(False, description="compile its network first: minutes once, then faster")
-    device: str | None = Field(
-        None,
-        description="where it computes: cpu, cuda, cuda:N or mps; without it, the fastest there is",
-        json_schema_extra={"metavar": "DEVICE"},
-    )
-    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
-        None,
-        description="how precisely it computes: float32, bfloat16 or float16; without it, half where that is faster",
-        json_schema_extra={"metavar": "TYPE"},
-    )
+    memory: Memory = "auto"
+    compile: Compile = False
+    device: Device = None
+    dtype: Precision = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path  # noqa: TC003 - pydantic looks it up
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from keyweave.timeline.easing import Easing
-from keyweave.timeline.options import OutputOptions, Rate, Seconds
+from keyweave.timeline.options import LinearLight, OutputOptions, RaftFile, Rate, Seconds
 
 _SLOWEST, _FASTEST = Fraction(1, 100), Fraction(100)
 _CHECKED = 400  # points of an easing
@@ -72,12 +71,8 @@ class RetimeOptions(OutputOptions):
     sound: Literal["stretch", "drop"] = Field(
         "stretch", description="whether the sound follows, its pitch kept, or is left out"
     )
-    linear_light: bool = Field(False, description="blend light as a camera does, where the engine blends")
-    raft: Path | None = Field(
-        None,
-        description="weights of RAFT (.safetensors), which then searches motion where the engine does",
-        json_schema_extra={"metavar": "FILE"},
-    )
+    linear_light: LinearLight = False
+    raft: RaftFile = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
