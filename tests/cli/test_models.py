@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from keyweave.cli.main import main
-from keyweave.models import finding, hub
+from keyweave.models import finding, hub, people
 from keyweave.models.card import ModelCard, write_card
 
 CARD = ModelCard(
@@ -129,6 +129,26 @@ def test_pull(judge: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert capsys.readouterr().out == "hub:a/b: all files are as its card says.\n"
 
 
+def test_pull_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    asked = []
+
+    def pulled(given: Path | None, *, progress) -> Path:
+        asked.append(given)
+        progress.say("downloading")
+        return tmp_path
+
+    monkeypatch.setattr(people, "pull_people", pulled)
+    assert main(["models", "pull", "people"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"people: people, 11.1 MB, in {tmp_path}\n"
+    assert "downloading" in shown.err
+    assert main(["models", "pull", "people", "--from", "a.whl", "--json"]) == 0
+    row = rows(capsys.readouterr().out)[-1]
+    assert (row["event"], row["folder"], row["license"]) == ("pulled", str(tmp_path), "Apache-2.0")
+    assert "pose_detection.tflite" in row["files"]
+    assert asked == [None, Path("a.whl")]
+
+
 @pytest.fixture
 def written(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a base lies, and a checkpoint that was tuned from it."""
@@ -189,6 +209,10 @@ def test_convert_adapter_leaves_nothing_half_made(written: Path, capsys: pytest.
         (["show"], 2, "keyweave models show needs the NAME of a model. See keyweave models list."),
         (["pull"], 2, "keyweave models pull needs the NAME of a model."),
         (["pull", "toy-judge"], 2, "'toy-judge' is not a model of the hub. Write hub:OWNER/NAME"),
+        (["pull", "toy-judge"], 2, "or people for the networks that see people."),
+        (["pull", "hub:a/b", "--from", "x"], 2, "Only keyweave models pull people takes --from."),
+        (["list", "--from", "x"], 2, "Only keyweave models pull people takes --from."),
+        (["pull", "people", "--from", "no such"], 2, "There is no file or folder no such. Check the spelling"),
         (["list", "toy-judge"], 2, "keyweave models list takes no name; got 'toy-judge'."),
         (["show", "toy-jugde"], 3, "There is no embedded model 'toy-jugde'. Did you mean toy-judge?"),
         (["convert-adapter"], 2, "needs the folder of the authors' checkpoint, --base REF and -o FILE. The base is"),

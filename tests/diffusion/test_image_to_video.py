@@ -11,11 +11,39 @@ from keyweave.base.errors import InputError
 from keyweave.diffusion import image_to_video as ours
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.noise import gaussian
+from keyweave.maths.tensors import to_tensor
+from keyweave.models.finding import find
+from keyweave.models.loading import load
+from keyweave.toyworld.scenes import scene_of
+from keyweave.toyworld.shots import shoot
 
 
 def picture(size: int = 32, seed: int = 1) -> torch.Tensor:
     levels = np.random.default_rng(seed).integers(0, 256, (3, size, size))
     return torch.from_numpy(levels.astype(np.float32) / 127.5 - 1)
+
+
+def by_the_pipeline(
+    pipeline: Any, shown: torch.Tensor, monkeypatch: pytest.MonkeyPatch, steps: int, guidance: tuple[float, float]
+) -> torch.Tensor:
+    """Return what diffusers' own pipeline makes of a picture (3, H, W), with our noise: (1, F, 3, H, W) in [0, 1]."""
+    # The pipeline draws the picture's noise with a generator of its own; it is handed ours.
+    name = "diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion.randn_tensor"
+    monkeypatch.setattr(name, lambda shape, **_: gaussian(tuple(shape[1:]), 7, "picture", 0)[None])
+    pipeline.set_progress_bar_config(disable=True)
+    config = pipeline.unet.config
+    size = shown.shape[1] // pipeline.vae_scale_factor
+    result = pipeline(
+        Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()),
+        height=shown.shape[1],
+        width=shown.shape[2],
+        num_inference_steps=steps,
+        min_guidance_scale=guidance[0],
+        max_guidance_scale=guidance[1],
+        latents=gaussian((config.num_frames, config.in_channels // 2, size, size), 7, "latents", 0)[None],
+        output_type="pt",
+    )
+    return torch.as_tensor(result.frames)
 
 
 @pytest.mark.parametrize("guidance", [(1.0, 1.0), (1.0, 3.0)])
@@ -26,9 +54,6 @@ def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guid
 
     shown = picture()
     made = ours.image_to_video(tiny, shown[None], seed=7, steps=5, guidance=guidance)
-    # The pipeline draws the picture's noise with a generator of its own; it is handed ours.
-    name = "diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion.randn_tensor"
-    monkeypatch.setattr(name, lambda shape, **_: gaussian(tuple(shape[1:]), 7, "picture", 0)[None])
     pipeline = StableVideoDiffusionPipeline(
         vae=tiny.vae,
         image_encoder=tiny.image_encoder,
@@ -36,20 +61,23 @@ def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guid
         scheduler=tiny.scheduler,
         feature_extractor=tiny.image_processor,
     )
-    pipeline.set_progress_bar_config(disable=True)
-    result: Any = pipeline(
-        Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()),
-        height=32,
-        width=32,
-        num_inference_steps=5,
-        min_guidance_scale=guidance[0],
-        max_guidance_scale=guidance[1],
-        latents=gaussian((4, 4, 16, 16), 7, "latents", 0)[None],
-        output_type="pt",
-    )
     assert made.shape == (1, 4, 3, 32, 32)
-    torch.testing.assert_close((made + 1) / 2, torch.as_tensor(result.frames), rtol=0, atol=1e-4)
+    theirs = by_the_pipeline(pipeline, shown, monkeypatch, 5, guidance)
+    torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
     assert made.std() > 0.05
+
+
+def test_the_embedded_model_runs_in_the_pipeline_and_ours_is_the_same(monkeypatch: pytest.MonkeyPatch):
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
+
+    found = find("toy-video", "image-to-video")
+    shown = to_tensor(shoot(scene_of("test", 0), frames=1).frames)[0]
+    made = ours.image_to_video(load(found, device="cpu", dtype="float32"), shown[None], seed=7, steps=3)
+    pipeline: Any = StableVideoDiffusionPipeline.from_pretrained(found.folder, torch_dtype=torch.float32)
+    theirs = by_the_pipeline(pipeline, shown, monkeypatch, 3, ours.GUIDANCE)
+    torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [32, 224, 500])

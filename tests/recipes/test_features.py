@@ -10,7 +10,7 @@ import torch
 
 from keyweave.maths.tensors import to_frames
 from keyweave.models.card import verify
-from keyweave.models.finding import embedded, find
+from keyweave.models.finding import find
 from keyweave.perceive.features import ToyFeatures, load_features
 from keyweave.recipes import features as recipe
 from keyweave.recipes.features import FeaturesTask, fresh_features, judged, lesson, make_features
@@ -197,8 +197,6 @@ def test_the_recipe_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_judge_that_ships():
-    if "toy-features" not in embedded():
-        pytest.skip("it is not trained yet")
     network = load_features(find("toy-features", "features"), device="cpu")
     assert network.kinds == KINDS
     assert network.colors == tuple(COLORS)

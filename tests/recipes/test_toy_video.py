@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from keyweave.base.progress import Event, Progress
+from keyweave.models.card import verify
+from keyweave.models.finding import EMBEDDED, find
+from keyweave.models.loading import load
+from keyweave.perceive.features import load_features
 from keyweave.recipes import toy_video
+from keyweave.recipes.scores import video_scores
 from keyweave.recipes.toy_video import STAGES, Budget, work
 
 
@@ -38,3 +43,20 @@ def test_stages_follow_one_another_and_the_bar_never_stands_at_its_end_before_th
     before = [event.fraction for event in events if event.part[1:2] != ("motion",)]
     assert max(before) == pytest.approx(1 - STAGES["motion"])
     assert fractions[-1] == pytest.approx(1)
+
+
+def test_the_model_that_ships_is_whole_and_small():
+    found = find("toy-video", "image-to-video")
+    assert verify(found.folder) == []
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*") if path.is_file()) <= 36_000_000
+
+
+@pytest.mark.slow
+def test_the_model_that_ships_makes_what_its_card_says():
+    """A part of the clips that its scores are from; the rest would take half an hour."""
+    model = load(find("toy-video", "image-to-video"), device="cpu", dtype="float32")
+    found = video_scores(model, load_features(find("toy-features", "features"), device="cpu"), 32)
+    said = model.card.scores if model.card else {}
+    for name in ("forward, made", "right way, made", "kind, made", "color, made"):
+        assert found[name] >= said[name] - 0.15, name
+    assert found["autoencoder, dB"] == pytest.approx(said["autoencoder, dB"], abs=1.5)

