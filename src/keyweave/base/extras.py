@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 # Which extra of pyproject.toml brings a package, by the name it is imported under.
 EXTRA_OF = {
     "accelerate": "train",
+    "ai_edge_litert": "dance",
+    "beat_this": "beats",
     "diffusers": "generate",
     "huggingface_hub": "generate",
+    "librosa": "dance",
     "opentimelineio": "editing",
     "peft": "generate",
     "safetensors": "train",
+    "scipy": "dance",
     "transformers": "generate",
 }
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.verb != _CONVERT and given:
         raise InputError(f"keyweave models {args.verb} takes no {given[0]}.", f"keyweave models {_CONVERT} does.")
     if args.given is not None and (args.verb, args.name) != ("pull", "people"):
-        raise InputError("Only keyweave models pull people takes --from.", "Others are named; see the names below.")
+        raise InputError("Only keyweave models pull people takes --from.", "Leave it out.")
     if args.verb in ("show", "pull") and args.name is None:
         raise InputError(f"keyweave models {args.verb} needs the NAME of a model.", "See keyweave models list.")
     if args.verb == "list" and args.name is not None:
