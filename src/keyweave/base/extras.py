@@ -22,7 +22,6 @@ EXTRA_OF = {
     "opentimelineio": "editing",
     "peft": "generate",
     "safetensors": "train",
-    "scipy": "dance",
     "transformers": "generate",
 }
 
