@@ -28,7 +28,7 @@ class System:
         takes: what its inputs are called, the last one repeatable where more are allowed than needed.
         fewest: how many inputs it needs.
         engines: those that can fill its gaps, the default first.
-        reads: pictures, or one clip.
+        reads: pictures, one clip, or a song and then pictures.
     """
 
     name: str
@@ -38,7 +38,7 @@ class System:
     takes: tuple[str, ...]
     fewest: int
     engines: tuple[str, ...]
-    reads: Literal["pictures", "clip"] = "pictures"
+    reads: Literal["pictures", "clip", "song"] = "pictures"
 
     def options_model(self) -> type[OutputOptions]:
         """Import the options model."""
@@ -49,6 +49,8 @@ class System:
         from keyweave.media.pictures.images import read_image  # noqa: PLC0415 - the table must be quick to read
         from keyweave.timeline.film import KeyframeFilm  # noqa: PLC0415
 
+        if self.reads == "song":
+            return imported(self.run)(inputs, options)
         if self.reads == "clip":
             return imported(self.run)(inputs[0], options)
         images = [source if not isinstance(source, Path) else read_image(source) for source in inputs]
@@ -80,6 +82,16 @@ SYSTEMS: dict[str, System] = {
             fewest=1,
             engines=("flow", "crossfade"),
             reads="clip",
+        ),
+        System(
+            name="dance",
+            says="Let keyframes dance to a song: each exactly on its beat, by a plan.",
+            options="keyweave.systems.dance.options:DanceOptions",
+            run="keyweave.systems.dance.pipeline:dance",
+            takes=("SONG", "PICTURE", "PICTURE", "MORE"),
+            fewest=3,
+            engines=("flow", "crossfade", "generative"),
+            reads="song",
         ),
     )
 }

@@ -51,6 +51,7 @@ COMMANDS = {
     for command in (
         Command("inbetween", "Fill the time between keyframes: pictures in, film out.", "keyweave.cli.system"),
         Command("retime", "Slow a clip down, speed it up, or change its frame rate.", "keyweave.cli.system"),
+        Command("dance", "Let keyframes dance another dance, to its song or yours, on the beat.", "keyweave.cli.dance"),
         Command("render", "Make the film of a project file.", "keyweave.cli.render"),
         Command(
             "timeline", "Look at a project's timing; carry it to and from editing programs.", "keyweave.cli.timeline"

@@ -58,11 +58,11 @@ class Parser(argparse.ArgumentParser):
             for flag in action.option_strings or [self.prog.split()[-1]]
         }
 
-    def add_model(self, model: type[BaseModel]) -> None:
+    def add_model(self, model: type[BaseModel], *, without: Sequence[str] = ()) -> None:
         """Add an option for each field of an options model; what is not typed stays out of the namespace."""
         from keyweave.app.fields import option_rows  # noqa: PLC0415 - pydantic is slow to import
 
-        for row in option_rows(model):
+        for row in (row for row in option_rows(model) if row.name not in without):
             default = f" (default: {row.default})" if row.default is not None else ""
             says = (row.says + default).replace("%", "%%")
             common: dict[str, Any] = {"dest": row.name, "default": argparse.SUPPRESS, "help": says}

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, explain, write_text
+from keyweave.base.files import write_text
 from keyweave.timeline.easing import LINEAR, Easing
+from keyweave.timeline.forms import FORMAT, form_text, read_form
 from keyweave.timeline.options import FilmOptions, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FORMAT = 1
-_MOST_BYTES = 16 << 20
 
 OneEasing = Annotated[
     Easing,
@@ -55,34 +51,12 @@ class Project(FilmOptions):
 
     def to_json(self) -> str:
         """Write the project as a person would."""
-        row = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return json.dumps({"keyweave project": FORMAT, **row}, ensure_ascii=False, indent=2) + "\n"
+        return form_text(self, "project")
 
 
 def read_project(path: Path) -> Project:
-    """Read a project file; what does not fit is said in one sentence that names the place in it."""
-    try:
-        if existing_file(path).stat().st_size > _MOST_BYTES:
-            raise InputError(f"{path} is too large to be a project.", "Name a keyweave project (.json).")
-        row = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is not JSON.", "Name a keyweave project (.json).") from None
-    except OSError as fault:
-        raise explain(fault, path, "read") from fault
-    if not isinstance(row, dict) or "keyweave project" not in row:
-        raise InputError(f"{path} is not a keyweave project.", 'It must be an object with "keyweave project": 1.')
-    if row["keyweave project"] != FORMAT:
-        raise InputError(
-            f"{path} is a project of format {row['keyweave project']!r}; this keyweave reads format {FORMAT}.",
-            "Install a keyweave that is as new as the file.",
-        )
-    try:
-        return Project.model_validate(row)
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = _place(first["loc"])
-        words = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}: {place}: {words[0].lower() if place else words[0]}{words[1:]}.") from None
+    """Read a project file."""
+    return read_form(path, Project, "project")
 
 
 def write_project(path: Path, project: Project, *, overwrite: bool = False) -> None:
@@ -99,9 +73,3 @@ def pictures_of(project: Project, folder: Path) -> Iterator[Path]:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of project files."""
     return {"$id": "keyweave-project-1", **Project.model_json_schema(by_alias=True, mode="serialization")}
-
-
-def _place(steps: tuple[int | str, ...]) -> str:
-    return "".join(
-        f" {step + 1}" if isinstance(step, int) else f"{', ' if k else ''}{step}" for k, step in enumerate(steps)
-    )

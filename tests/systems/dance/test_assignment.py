@@ -240,17 +240,17 @@ def test_what_cannot_be_is_refused_in_one_sentence():
     assert "2 keyframes or more; got 1" in refused("A", mirror=[0])
     assert "The choreography has B', and no keyframe has a mirrored one." in refused("A-B'", mirror=[0, 1, 2])
     assert "from 0 or more to something larger; got 60 to 12" in refused("A", low=60, high=12)
-    assert "C=0>1 gives keyframes to C, which is not in the choreography A-B." in refused("A-B", pins=pinned(C=(0, 1)))
-    assert "A=0>6 names keyframe 6; there are 0 to 5." in refused("A", pins=pinned(A=(0, 6)))
-    assert "A=2>2 begins and ends in one keyframe" in refused("A", pins=pinned(A=(2, 2)))
+    assert "C=1>2 gives keyframes to C, which is not in the choreography A-B." in refused("A-B", pins=pinned(C=(0, 1)))
+    assert "A=1>7 names keyframe 7; there are 1 to 6." in refused("A", pins=pinned(A=(0, 6)))
+    assert "A=3>3 begins and ends in one keyframe" in refused("A", pins=pinned(A=(2, 2)))
     clash = refused("A-A'", pins=pinned(A=(0, 1), A_=(3, 5)))
-    assert clash.endswith("contradict each other: A' is A mirrored, which would be A'=3>4.")
+    assert clash.endswith("contradict each other: A' is A mirrored, which would be A'=4>5.")
     assert "the same keyframes" in refused("A-B", pins=pinned(A=(0, 1), B=(0, 1)))
     assert "are each other mirrored" in refused("A-B", pins=pinned(A=(0, 1), B=(3, 4)))
     assert "Z is to end in the mirrored pose" in refused("A-B", mirrored_pose_labels=["Z"])
     assert "A-A' would stand still" in refused("B-A-A'", mirrored_pose_labels=["A"])
     pose = refused("A-B", mirrored_pose_labels=["A"], pins=pinned(A=(0, 1)))
-    assert pose.endswith("which A is to do. The mirrored one of keyframe 0 is 3.")
+    assert pose.endswith("which A is to do. The mirrored one of keyframe 1 is 4.")
 
 
 def test_what_has_no_plan_is_said_with_what_would_help():

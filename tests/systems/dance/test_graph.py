@@ -84,9 +84,9 @@ def test_each_pair_is_a_step_of_the_job():
 
 
 def test_pictures_of_other_sizes_and_empty_masks_are_refused():
-    with pytest.raises(InputError, match="keyframe 1 is 16 x 24 and keyframe 0 is 32 x 24"):
+    with pytest.raises(InputError, match="keyframe 2 is 16 x 24 and keyframe 1 is 32 x 24"):
         measure_motions([picture(0), picture(1, 24, 16)], [left_half()] * 2, [0, 1], NumberedFlow())
-    with pytest.raises(InputError, match="No subject was found in keyframe 1"):
+    with pytest.raises(InputError, match="No subject was found in keyframe 2"):
         measure_motions([picture(0), picture(1)], [left_half(), left_half() & False], [0, 1], NumberedFlow())
     with pytest.raises(ValueError, match="mask of its size"):
         measure_motions([picture(0), picture(1)], [left_half()], [0, 1], NumberedFlow())

@@ -80,7 +80,7 @@ def _made_small(pictures: Sequence[Frame], masks: Sequence[Mask]) -> tuple[list[
         if shape != shapes[0]:
             ours, first = (f"{each[1]} x {each[0]}" for each in (shape, shapes[0]))
             raise InputError(
-                f"Keyframes are of one size; keyframe {number} is {ours} and keyframe 0 is {first}.",
+                f"Keyframes are of one size; keyframe {number + 1} is {ours} and keyframe 1 is {first}.",
                 "Crop or resize them first.",
             )
     if [mask.shape for mask in masks] != [shape[:2] for shape in shapes]:
@@ -92,7 +92,7 @@ def _made_small(pictures: Sequence[Frame], masks: Sequence[Mask]) -> tuple[list[
     for number, mask in enumerate(covered):
         if not mask.any():
             raise InputError(
-                f"No subject was found in keyframe {number}.", "Leave it out, or say where the subject is."
+                f"No subject was found in keyframe {number + 1}.", "Leave it out, or say where the subject is."
             )
     return [shrunk(picture, size) if small else picture for picture in pictures], covered
 

@@ -30,9 +30,7 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-Walk = Annotated[
-    tuple[int, ...], BeforeValidator(_listed), PlainSerializer(list, return_type=list[int])
-]
+Walk = Annotated[tuple[int, ...], BeforeValidator(_listed), PlainSerializer(list, return_type=list[int])]
 BeatTimes = Annotated[
     tuple[Fraction, ...],
     BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in _listed(value))),

@@ -125,7 +125,7 @@ def _keyframe_blocks(pictures: Sequence[Frame], mirror: NDArray[np.intp], used: 
             shown = picture if each in used else PIL.Image.blend(_blank(*picture.size), picture, _DIM)
             block.paste(shown, ((block.width - shown.width) // 2, above))
             color = paper.KEY if each in used else paper.FAINT
-            _write(ImageDraw(block), (block.width // 2, above + _KEYFRAME + 3), str(each), color, "ma")
+            _write(ImageDraw(block), (block.width // 2, above + _KEYFRAME + 3), str(each + 1), color, "ma")
         yield block
 
 
@@ -170,7 +170,7 @@ def _segment(
     _write(ink, (0, _BAND), str(label), tints[label.name], "la", size=paper.LABEL)
     block.paste(first, (0, _BAND + _NAME))
     block.paste(last, (first.width + 2, _BAND + _NAME))
-    _write(ink, (width // 2, _BAND + _NAME + height + 3), f"{pair[0]} > {pair[1]}", paper.INK, "ma")
+    _write(ink, (width // 2, _BAND + _NAME + height + 3), f"{pair[0] + 1} > {pair[1] + 1}", paper.INK, "ma")
     return block
 
 

@@ -57,7 +57,7 @@ def _check_pin(label: Label, pair: Pair, labels: Sequence[Label], count: int) ->
         )
     for keyframe in pair:
         if not 0 <= keyframe < count:
-            raise InputError(f"{pin} names keyframe {keyframe}; there are 0 to {count - 1}.")
+            raise InputError(f"{pin} names keyframe {keyframe + 1}; there are 1 to {count}.")
     if pair[0] == pair[1]:
         raise InputError(f"{pin} begins and ends in one keyframe; a motion needs two.")
 
@@ -67,9 +67,7 @@ def _check_two_pins(one: Label, two: Label, pins: Mapping[Label, Pair], mirror: 
     turned = int(mirror[second[0]]), int(mirror[second[1]])
     both = f"{_said(one, first)} and {_said(two, second)} contradict each other"
     if one.name == two.name and first != turned:
-        raise InputError(
-            f"{both}: {two} is {one} mirrored, which would be {two}={mirror[first[0]]}>{mirror[first[1]]}."
-        )
+        raise InputError(f"{both}: {two} is {one} mirrored, which would be {_said(two, turned)}.")
     if one.name != two.name and first in (second, turned):
         what = "have the same keyframes" if first == second else "are each other mirrored"
         raise InputError(f"{both}: they {what}, and different labels are different motions.")
@@ -93,12 +91,12 @@ def _check_mirrored_poses(
         if label.name == name and mirror[pair[0]] != pair[1]:
             raise InputError(
                 f"{_said(label, pair)} does not end in the mirrored pose of its beginning, which {name} is to do.",
-                f"The mirrored one of keyframe {pair[0]} is {mirror[pair[0]]}.",
+                f"The mirrored one of keyframe {pair[0] + 1} is {mirror[pair[0]] + 1}.",
             )
 
 
 def _said(label: Label, pair: Pair) -> str:
-    return f"{label}={pair[0]}>{pair[1]}"
+    return f"{label}={pair[0] + 1}>{pair[1] + 1}"  # people count from 1
 
 
 def _shortened(labels: Sequence[Label], most: int = 12) -> str:

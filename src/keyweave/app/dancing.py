@@ -1,0 +1,297 @@
+"""From keyframes, a song and a reference dance to a film: the stages one after another, all kept beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from keyweave.app.fields import read_options
+from keyweave.app.jobs import Job, Result, run_job, sidecar_of
+from keyweave.base.errors import InputError
+from keyweave.base.files import existing_file, refuse_existing
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.recipe import sha256_of_file
+from keyweave.media.pictures.images import read_image, write_image
+from keyweave.models.people import find_people
+from keyweave.perceive.tracks import read_track, write_track
+from keyweave.systems.dance.files import (
+    BeatsFile,
+    ChoreographyFile,
+    FormT,
+    PlanFile,
+    pictures_of,
+    read_file,
+    write_file,
+)
+from keyweave.systems.dance.label_chart import label_chart
+from keyweave.systems.dance.options import DanceOptions
+from keyweave.systems.dance.plan_chart import plan_chart
+from keyweave.systems.dance.segments import keyframe_times
+from keyweave.systems.dance.stages import (
+    Wishes,
+    beats_of,
+    label_dance,
+    mirrored_names,
+    plan_dance,
+    track_dancer,
+    write_mirrored,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from keyweave.perceive.poses import JointTrack, RotationTrack
+    from keyweave.systems.dance.labels import Label
+    from keyweave.systems.dance.stages import Box
+
+BEATS, CHOREOGRAPHY, LABELS, POSES, KEYFRAMES, PLAN, CHART = (
+    "beats.json",
+    "choreography.json",
+    "labels.png",
+    "poses.npz",
+    "keyframes",
+    "plan.json",
+    "plan.png",
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The dance that is followed.
+
+    Args:
+        film: of it.
+        poses: how the dancer moves, where that is known; they are followed in the film without.
+        dancer: a point on the dancer in the first frame, in pixels of what is cut out.
+        crop: the part of the picture that is looked at.
+        threshold: see `label_dance`.
+        mirror_threshold: see `label_dance`.
+    """
+
+    film: Path
+    poses: Path | None = None
+    dancer: tuple[float, float] | None = None
+    crop: Box | None = None
+    threshold: float | None = None
+    mirror_threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How beats are found; see `perceive.beats.find_beats`."""
+
+    tempo: Any = "x1"
+    offset: Fraction = Fraction(0)
+    parity: int | None = None
+    meter: Any = "4/4"
+
+    def beats(self, song: Path, progress: Progress) -> BeatsFile:
+        """Find the beats of a song."""
+        return beats_of(
+            song, tempo=self.tempo, offset=self.offset, parity=self.parity, meter=self.meter, progress=progress
+        )
+
+
+@dataclass(frozen=True)
+class Danced:
+    """A dance that was made.
+
+    Args:
+        result: the film.
+        folder: what was found and planned on the way.
+        labels: the choreography.
+        notes: what may not be what was wanted.
+    """
+
+    result: Result
+    folder: Path
+    labels: tuple[Label, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def folder_beside(film: Path) -> Path:
+    """Name the folder that keeps what a dance was made of: film.dance beside film.mp4."""
+    return film.with_name(f"{film.stem}.dance")
+
+
+def write_labels_of(
+    folder: Path, reference: Reference, beats: BeatsFile, *, name: str = CHOREOGRAPHY, progress: Progress = SILENT
+) -> ChoreographyFile:
+    """Name the motions of a dance, and write them with a picture of each and how the dancer moves."""
+    track = _track_of(reference, progress)
+    if reference.poses is None:
+        write_track(folder / f"{_stem(name)}{POSES}", track, overwrite=True)
+    made, found = label_dance(
+        track,
+        beats,
+        threshold=reference.threshold,
+        mirror_threshold=reference.mirror_threshold,
+    )
+    write_image(folder / f"{_stem(name)}{LABELS}", label_chart(reference.film, beats.segments(), found), overwrite=True)
+    write_file(folder / name, made, overwrite=True)
+    return made
+
+
+def _stem(name: str) -> str:
+    """Return what the files beside a choreography of another name begin with."""
+    return "" if name == CHOREOGRAPHY else f"{name.removesuffix('.json')}-"
+
+
+def _track_of(reference: Reference, progress: Progress) -> JointTrack | RotationTrack:
+    if reference.poses is not None:
+        return read_track(reference.poses)
+    from keyweave.perceive.blazepose.tracker import pose_tracker  # noqa: PLC0415 - an extra
+
+    tracker = pose_tracker(find_people(), at=reference.dancer)
+    return track_dancer(reference.film, tracker, crop=reference.crop, progress=progress)
+
+
+def write_plan_of(
+    folder: Path,
+    labels: Sequence[Label],
+    keyframes: Sequence[Path],
+    *,
+    wishes: Wishes | None = None,
+    axis: float | None = None,
+    keep: bool = False,
+    name: str = PLAN,
+    progress: Progress = SILENT,
+) -> PlanFile:
+    """Write the mirrored keyframes, the plan, and a picture of it."""
+    stem = "" if name == PLAN else f"{name.removesuffix('.json')}-"
+    pictures = folder / f"{stem}{KEYFRAMES}"
+    with progress.part("mirroring keyframes"):
+        made = write_mirrored(keyframes, pictures, axis=axis, keep=keep, overwrite=True)
+    paths = [pictures / one for one in mirrored_names(len(keyframes))]
+    with progress.part("planning") as part:
+        marks = [sha256_of_file(path) for path in keyframes]
+        file, plan = plan_dance(labels, made, paths, folder, made_from=marks, wishes=wishes, progress=part)
+    frames = [image.pixels for image in made.pictures]
+    write_image(folder / f"{stem}{CHART}", plan_chart(plan, frames, made.mirror, title=folder.name), overwrite=True)
+    write_file(folder / name, file, overwrite=True)
+    return file
+
+
+def job_of(
+    plan_file: Path,
+    beats: BeatsFile | ChoreographyFile,
+    song: Path,
+    *,
+    given: Mapping[str, Any],
+    engine: str | None = None,
+    seed: int | None = None,
+    output: Path,
+    overwrite: bool = False,
+) -> tuple[Job, tuple[str, ...]]:
+    """Return the job of a planned dance, and sentences on what may not be what was wanted."""
+    plan = read_file(plan_file, PlanFile)
+    divided = beats.segments()
+    count = min(len(divided), len(plan.labels))
+    notes = []
+    if len(divided) != len(plan.labels):
+        notes.append(
+            f"The plan has {len(plan.labels)} segments and the song {len(divided)}: the first {count} are danced."
+        )
+    options = read_options(
+        DanceOptions,
+        {**given, "walk": plan.walk[: 2 * count], "beats": keyframe_times(divided[:count])},
+    )
+    job = Job(
+        "dance",
+        (song, *pictures_of(plan, plan_file.parent)),
+        options=options,
+        engine=engine,
+        seed=seed,
+        output=output,
+        overwrite=overwrite,
+    )
+    return job, tuple(notes)
+
+
+def make_dance(
+    keyframes: Sequence[Path],
+    reference: Reference,
+    output: Path,
+    *,
+    song: Path | None = None,
+    hearing: Hearing | None = None,
+    wishes: Wishes | None = None,
+    given: Mapping[str, Any] | None = None,
+    engine: str | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+) -> Danced:
+    """Make a dance from nothing but keyframes, a reference and perhaps another song.
+
+    What lies in the folder beside the film, from an earlier try or edited by a person, is used as it is, unless it was
+    made from other files or is to be overwritten.
+    """
+    hearing = hearing or Hearing()
+    folder = folder_beside(output)
+    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(sidecar_of(output), overwrite=overwrite)
+    read_options(DanceOptions, {**(given or {}), "walk": (1, 2), "beats": ("0", "1")})  # before minutes of work
+    if len(keyframes) < 2:
+        raise InputError(f"A dance needs 2 keyframes or more; got {len(keyframes)}.", "Six make a lively one.")
+    for path in keyframes:
+        read_image(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = _Kept(folder, anew=overwrite, progress=progress)
+    choreography = kept.choreography(reference, hearing)
+    heard = choreography if song is None else kept.beats(song, hearing)
+    plan = kept.plan(choreography.labels, keyframes, wishes)
+    job, notes = job_of(
+        folder / PLAN,
+        heard,
+        song or reference.film,
+        given=given or {},
+        engine=engine,
+        seed=seed,
+        output=output,
+        overwrite=overwrite,
+    )
+    result = run_job(job, progress)
+    told = [*choreography.notes, *(heard.notes if song else ()), *plan.notes, plan.relaxed, *notes]
+    return Danced(result, folder, choreography.labels, tuple(dict.fromkeys(filter(None, told))))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The files of a dance, used where they are there and made where they are not."""
+
+    folder: Path
+    anew: bool
+    progress: Progress
+
+    def choreography(self, reference: Reference, hearing: Hearing) -> ChoreographyFile:
+        path, mark = self.folder / CHOREOGRAPHY, sha256_of_file(existing_file(reference.film))
+        found = self._read(path, ChoreographyFile)
+        if found is not None and found.made_from in ("", mark):
+            return found
+        beats = hearing.beats(reference.film, self.progress)
+        return write_labels_of(self.folder, reference, beats, progress=self.progress)
+
+    def beats(self, song: Path, hearing: Hearing) -> BeatsFile:
+        path, mark = self.folder / BEATS, sha256_of_file(existing_file(song))
+        found = self._read(path, BeatsFile)
+        if found is not None and found.made_from in ("", mark):
+            return found
+        made = hearing.beats(song, self.progress)
+        write_file(path, made, overwrite=True)
+        return made
+
+    def plan(self, labels: Sequence[Label], keyframes: Sequence[Path], wishes: Wishes | None) -> PlanFile:
+        found = self._read(self.folder / PLAN, PlanFile)
+        marks = tuple(sha256_of_file(existing_file(path)) for path in keyframes)
+        if found is not None and found.labels == tuple(labels) and found.made_from in ((), marks):
+            return found
+        return write_plan_of(self.folder, labels, keyframes, wishes=wishes, progress=self.progress)
+
+    def _read(self, path: Path, model: type[FormT]) -> FormT | None:
+        if self.anew or not path.is_file():
+            return None
+        self.progress.say(f"Using {path}; --overwrite makes it anew.")
+        return read_file(path, model)

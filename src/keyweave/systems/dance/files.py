@@ -1,0 +1,154 @@
+"""What the stages of a dance hand on to one another, as files that a person can open, edit and feed back."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from keyweave.base.errors import InputError
+from keyweave.base.files import write_text
+from keyweave.systems.dance.labels import Label, read_labels, write_labels
+from keyweave.systems.dance.options import MOST_BEATS
+from keyweave.systems.dance.segments import Segment, segments
+from keyweave.timeline.forms import FORMAT, form_text, read_form
+from keyweave.timeline.times import parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FormT = TypeVar("FormT", bound="_Form")
+Meter = Literal["4/4", "3/4"]
+
+
+def _labels(value: Any) -> Any:
+    try:
+        return read_labels(value) if isinstance(value, str) else value
+    except InputError as fault:
+        raise ValueError(str(fault).rstrip(".")) from None
+
+
+def _number(at: Fraction) -> float | str:
+    """Write a time as a number where that says exactly the same."""
+    return float(at) if Fraction(str(float(at))) == at else str(at)
+
+
+Labels = Annotated[
+    tuple[Label, ...], BeforeValidator(_labels), PlainSerializer(write_labels, return_type=str, when_used="json")
+]
+Times = Annotated[
+    tuple[Fraction, ...],
+    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in value)),
+    PlainSerializer(lambda value: [_number(at) for at in value], return_type=list[float | str], when_used="json"),
+]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+class _Beaten(_Form):
+    """Beats, and which of them are the strong ones."""
+
+    beats: Times = Field(min_length=2, max_length=MOST_BEATS, description="when each beat is, in seconds, rising")
+    parity: int = Field(0, ge=0, le=2, description="the number of the first strong beat, counted from 0")
+    meter: Meter = Field("4/4", description="4/4 or 3/4")
+    notes: tuple[str, ...] = Field((), description="what is doubtful")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        for number, (before, after) in enumerate(pairwise(self.beats), start=2):
+            if before >= after:
+                raise ValueError(f"beat {number} is at {float(after):g} s, after one at {float(before):g} s")
+        return self
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Divide the dance."""
+        return segments(self.beats, parity=self.parity, meter=self.meter)
+
+
+class BeatsFile(_Beaten):
+    """The beats of a song: what `keyweave dance beats` writes."""
+
+    format: Literal[1] = Field(FORMAT, alias="keyweave beats", description="the version of this form")
+    song: str = Field("", description="the name of the song")
+    made_from: str = Field("", description="its checksum; what was made from another file is made anew")
+    tempo: float = Field(0, description="beats per minute, the median; told, not read")
+
+
+class ChoreographyFile(_Beaten):
+    """The labels of a dance: what `keyweave dance label` writes."""
+
+    format: Literal[1] = Field(FORMAT, alias="keyweave choreography", description="the version of this form")
+    labels: Labels = Field(description="a label for each segment, such as A-A'-B")
+    reference: str = Field("", description="the name of the dance")
+    made_from: str = Field("", description="its checksum; what was made from another file is made anew")
+    threshold: float = Field(0, description="segments nearer than this were taken for the same motion")
+    mirror_threshold: float = Field(0, description="the same for mirror images")
+    band: tuple[float, float] | None = Field(None, description="thresholds that give the same labels, mirrors aside")
+    unit: str = Field("", description="what these are measured in")
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        try:
+            count = len(self.segments())
+        except InputError as fault:
+            raise ValueError(fault.message.rstrip(".")) from None
+        if len(self.labels) != count:
+            raise ValueError(
+                f"there are {len(self.labels)} labels for {count} segments; the beats make one for each pair"
+            )
+        return self
+
+
+class PlanFile(_Form):
+    """Which keyframes are danced: what `keyweave dance plan` writes."""
+
+    format: Literal[1] = Field(FORMAT, alias="keyweave plan", description="the version of this form")
+    labels: Labels = Field(description="the choreography, a label for each segment")
+    pictures: tuple[str, ...] = Field(min_length=2, description="the keyframes, as seen from this file's folder")
+    pairs: dict[str, tuple[int, int]] = Field(
+        description="for each label the keyframes that it begins and ends in, counted from 1"
+    )
+    made_from: tuple[str, ...] = Field((), description="checksums of the keyframes; a plan for others is made anew")
+    relaxed: str = Field("", description="which rules were given up; told, not read")
+    cost: float = Field(0, description="how far the subject moves over all transitions, in pixels of 576 rows")
+    proved: bool = Field(default=False, description="whether no plan moves less")
+    notes: tuple[str, ...] = Field((), description="what is doubtful")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for label in dict.fromkeys(self.labels):
+            if str(label) not in self.pairs:
+                raise ValueError(f"pairs has no keyframes for the label {label}")
+        for name, pair in self.pairs.items():
+            for number in pair:
+                if not 1 <= number <= len(self.pictures):
+                    raise ValueError(f"pairs gives {name} keyframe {number}; there are 1 to {len(self.pictures)}")
+        return self
+
+    @property
+    def walk(self) -> tuple[int, ...]:
+        """The keyframe of the beginning and the end of each segment, counted from 1."""
+        return tuple(number for label in self.labels for number in self.pairs[str(label)])
+
+
+WORDS: Mapping[type[BaseModel], str] = {BeatsFile: "beats", ChoreographyFile: "choreography", PlanFile: "plan"}
+
+
+def read_file(path: Path, model: type[FormT]) -> FormT:
+    """Read one of these files; what does not fit is said in one sentence that names the place in it."""
+    return read_form(path, model, WORDS[model])
+
+
+def write_file(path: Path, form: _Form, *, overwrite: bool = False) -> None:
+    """Write one of these files, whole or not at all."""
+    write_text(path, form_text(form, WORDS[type(form)], whole=True), overwrite=overwrite)
+
+
+def pictures_of(plan: PlanFile, folder: Path) -> Sequence[Path]:
+    """Return the paths of a plan's keyframes."""
+    return [folder / Path(name) for name in plan.pictures]

@@ -1,0 +1,253 @@
+"""The stages of a dance, each from files to a file: beats, labels, mirrored keyframes, the plan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keyweave.base.errors import InputError
+from keyweave.base.files import replacing_folder
+from keyweave.base.progress import SILENT, Progress
+from keyweave.base.recipe import sha256_of_file
+from keyweave.media.clips import open_frames
+from keyweave.media.pictures.images import read_image, write_image
+from keyweave.media.sound.audio import read_audio
+from keyweave.perceive.beats import find_beats
+from keyweave.perceive.flow import estimate_flow
+from keyweave.perceive.tracks import read_track
+from keyweave.systems.dance.assignment import solve
+from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
+from keyweave.systems.dance.graph import HIGH, LOW, measure_motions
+from keyweave.systems.dance.labels import Label, read_labels, write_labels
+from keyweave.systems.dance.mirror import mirror_keyframes
+from keyweave.systems.dance.motions import motion_of
+from keyweave.systems.dance.naming import label_segments
+from keyweave.systems.dance.segments import beats_together
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from keyweave.media.types import Frame
+    from keyweave.perceive.beats import Octave
+    from keyweave.perceive.poses import JointTrack, PoseTracker, RotationTrack
+    from keyweave.systems.dance.assignment import Plan
+    from keyweave.systems.dance.mirror import Mirrored
+    from keyweave.systems.dance.naming import Labelling
+
+    Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
+
+
+def beats_of(
+    song: Path,
+    *,
+    tempo: Octave = "x1",
+    offset: Fraction = Fraction(0),
+    parity: int | None = None,
+    meter: Meter = "4/4",
+    progress: Progress = SILENT,
+) -> BeatsFile:
+    """Find the beats of a song; see `perceive.beats.find_beats`."""
+    audio = read_audio(song)
+    if audio is None:
+        raise InputError(f"{song} has no sound.", "Name a song, or a film that has one.")
+    found = find_beats(
+        audio, tempo=tempo, offset=offset, parity=parity, together=beats_together(meter), progress=progress
+    )
+    return BeatsFile(
+        beats=found.times,
+        parity=found.parity,
+        meter=meter,
+        notes=found.notes,
+        song=song.name,
+        made_from=sha256_of_file(song),
+        tempo=round(found.tempo, 2),
+    )
+
+
+def track_dancer(
+    reference: Path, tracker: PoseTracker, *, crop: Box | None = None, progress: Progress = SILENT
+) -> JointTrack:
+    """Follow the dancer of a film, or of a part of its picture."""
+    with open_frames(reference) as source:
+        frames = _cropped(source.frames(), crop, (source.width, source.height))
+        with progress.part("following the dancer", total=round(source.duration * source.rate)) as part:
+            return tracker(frames, source.rate, progress=part)
+
+
+def _cropped(frames: Iterator[Frame], crop: Box | None, size: tuple[int, int]) -> Iterator[Frame]:
+    if crop is None:
+        return frames
+    left, top, right, bottom = crop
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise InputError(
+            f"The part {','.join(map(str, crop))} does not lie in a picture of {size[0]}x{size[1]}.",
+            "Give left, top, right and bottom in pixels.",
+        )
+    return (np.ascontiguousarray(frame[top:bottom, left:right]) for frame in frames)
+
+
+def label_dance(
+    track: JointTrack | RotationTrack | Path,
+    beats: BeatsFile,
+    *,
+    threshold: float | None = None,
+    mirror_threshold: float | None = None,
+) -> tuple[ChoreographyFile, Labelling]:
+    """Name the motions of a dance.
+
+    Args:
+        track: how the dancer moves, or a file that tells it.
+        beats: of the song that is danced to.
+        threshold: segments nearer than this are the same motion; found from the dance if not given.
+        mirror_threshold: the same for mirror images.
+    """
+    moved = read_track(track) if isinstance(track, Path) else track
+    spans = [(float(segment.start), float(segment.stop)) for segment in beats.segments()]
+    found = label_segments(motion_of(moved), spans, threshold=threshold, mirror_threshold=mirror_threshold)
+    low, high = found.band
+    return (
+        ChoreographyFile(
+            beats=beats.beats,
+            parity=beats.parity,
+            meter=beats.meter,
+            notes=beats.notes,
+            labels=found.labels,
+            reference=beats.song,
+            made_from=beats.made_from,
+            threshold=round(found.threshold, 4),
+            mirror_threshold=round(found.mirror_threshold, 4),
+            band=(round(low, 4), round(min(high, 9.0), 4)),
+            unit=found.unit,
+        ),
+        found,
+    )
+
+
+def write_mirrored(
+    keyframes: Sequence[Path], folder: Path, *, axis: float | None = None, keep: bool = False, overwrite: bool = False
+) -> Mirrored:
+    """Write keyframes before their shared background, and their mirrored ones: 01.png, 01m.png, 02.png and so on."""
+    made = mirror_keyframes([read_image(path) for path in keyframes], axis=axis, keep=keep)
+    with replacing_folder(folder, overwrite=overwrite) as part:
+        for name, picture in zip(mirrored_names(len(keyframes)), made.pictures, strict=True):
+            write_image(part / name, picture)
+        write_image(part / "background.png", made.background)
+    return made
+
+
+def mirrored_names(count: int) -> list[str]:
+    """Return the file names of so many keyframes, then of their mirrored ones."""
+    digits = max(2, len(str(count)))
+    return [f"{number:0{digits}}{mark}.png" for mark in ("", "m") for number in range(1, count + 1)]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asks of a plan.
+
+    Args:
+        low: within a segment the subject moves more than this, in pixels of a picture of 576 rows.
+        high: and less than this.
+        least_transition: between segments it should move as much, if that can be.
+        pins: keyframes that labels must have, counted from 0.
+        mirrored_poses: names of labels that end in the mirrored pose of their beginning.
+        seconds: after which to settle for the best plan so far.
+    """
+
+    low: float = LOW
+    high: float = HIGH
+    least_transition: float = 0.0
+    pins: Mapping[Label, tuple[int, int]] | None = None
+    mirrored_poses: tuple[str, ...] = ()
+    seconds: float = 60.0
+
+
+def plan_dance(
+    labels: Sequence[Label],
+    made: Mirrored,
+    pictures: Sequence[Path],
+    folder: Path,
+    *,
+    made_from: Sequence[str] = (),
+    wishes: Wishes | None = None,
+    progress: Progress = SILENT,
+) -> tuple[PlanFile, Plan]:
+    """Choose the keyframes of each label.
+
+    Args:
+        labels: the choreography.
+        made: the keyframes and their mirrored ones.
+        pictures: the files that hold these.
+        folder: where the plan will lie, from which it names them.
+        made_from: checksums of the keyframes as they were given.
+        wishes: what else is asked.
+        progress: a part of the job.
+    """
+    wishes = wishes or Wishes()
+    frames = [picture.pixels for picture in made.pictures]
+    flow = partial(estimate_flow, preset="fast")
+    motions = measure_motions(frames, list(made.masks), made.mirror, flow, flipped=True, progress=progress)
+    plan = solve(
+        labels,
+        motions,
+        made.mirror,
+        low=wishes.low,
+        high=wishes.high,
+        pins=wishes.pins,
+        mirrored_pose_labels=wishes.mirrored_poses,
+        least_transition=wishes.least_transition,
+        seconds=wishes.seconds,
+    )
+    return (
+        PlanFile(
+            labels=tuple(labels),
+            pictures=tuple(os.path.relpath(path, folder).replace(os.sep, "/") for path in pictures),
+            pairs={str(label): (first + 1, last + 1) for label, (first, last) in plan.pairs.items()},
+            made_from=tuple(made_from),
+            relaxed=plan.relaxed,
+            cost=round(plan.cost, 3),
+            proved=plan.proved,
+            notes=made.notes,
+        ),
+        plan,
+    )
+
+
+def read_pins(texts: Sequence[str], count: int) -> dict[Label, tuple[int, int]]:
+    """Read pins such as A=2>5 or B=1>3m, whose numbers count keyframes from 1.
+
+    An m tells of mirrored ones, which may also be counted on after the others, as plans do.
+    """
+    pins = {}
+    for text in texts:
+        name, _, ends = text.partition("=")
+        first, _, last = ends.partition(">")
+        try:
+            (label,) = read_labels(name)
+            pair = (_keyframe(first, count), _keyframe(last, count))
+        except ValueError:
+            raise InputError(
+                f"--pin is {text!r}.", "Write a label and its two keyframes: A=2>5, or B=1>3m for the mirrored third."
+            ) from None
+        pins[label] = pair
+    return pins
+
+
+def _keyframe(text: str, count: int) -> int:
+    mirrored = text.strip().endswith("m")
+    number = int(text.strip().removesuffix("m"))
+    if not 1 <= number <= (count if mirrored else 2 * count):
+        raise InputError(f"A pin names keyframe {text.strip()}; there are 1 to {count}, and 1m to {count}m.")
+    return number - 1 + count * mirrored
+
+
+def story(plan: PlanFile) -> str:
+    """Tell a plan in one line."""
+    proved = "no plan is smoother" if plan.proved else "there may be a smoother one"
+    return f"{write_labels(plan.labels)}: transitions move {plan.cost:.0f} px, {proved}"

@@ -1,0 +1,166 @@
+"""`keyweave dance`, stage by stage and all at once, on what the drawn world has."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keyweave.cli.main import main
+from keyweave.media.clips import read_clip
+from keyweave.media.pictures.images import read_image, write_image
+from keyweave.media.sound.audio import read_audio
+from keyweave.media.types import Clip, Image
+from keyweave.media.writers import write_clip
+from keyweave.perceive.poses import JointTrack
+from keyweave.perceive.tracks import write_track
+from keyweave.toyworld.creature import posing, shoot_creature
+from keyweave.toyworld.dancer import BUILD, dance, shoot_dance
+from keyweave.toyworld.poses import JOINTS, skeleton
+
+LABELS = "A-B-A'-B"
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four keyframes, a drawn dance with its song, how it moves, and its beats."""
+    folder = tmp_path_factory.mktemp("dance")
+    for number, frame in enumerate(shoot_creature(posing(5, 4), width=SIZE, height=SIZE).frames, start=1):
+        write_image(folder / f"k{number}.png", Image(frame))
+    drawn = dance(LABELS, tempo=120, seed=2)
+    shot = shoot_dance(drawn, width=64, height=64)
+    write_clip(
+        folder / "ref.mp4", iter(shot.frames), shot.rate, sound=None if shot.sound is None else _flow(shot.sound)
+    )
+    times = np.arange(drawn.frames) / 25
+    names = {"hand": "wrist", "foot": "ankle"}
+    joints = tuple("_".join(names.get(part, part) for part in name.split("_")) for name in JOINTS)
+    places = np.stack([skeleton(BUILD, pose).joints for pose in drawn.poses(times)]) * 100 + 100
+    track = JointTrack(times, joints, places, np.ones(places.shape[:2]), (200, 200))
+    write_track(folder / "poses.npz", track)
+    beats = {"keyweave beats": 1, "beats": [str(at) for at in drawn.beats]}
+    (folder / "beats.json").write_text(json.dumps(beats))
+    return folder
+
+
+def _flow(sound):
+    from keyweave.media.types import Sound
+
+    return Sound([sound.samples], sound.rate, sound.channels)
+
+
+def keyframes(place: Path) -> list[str]:
+    return [str(place / f"k{number}.png") for number in (1, 2, 3, 4)]
+
+
+def test_the_stages_one_after_another(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    label = ["label", str(place / "ref.mp4"), "--beats", str(place / "beats.json"), "--poses", str(place / "poses.npz")]
+    assert main(["dance", *label, "-o", str(tmp_path / "choreography.json")]) == 0
+    assert f"labels: {LABELS}" in capsys.readouterr().out
+    strips = read_image(tmp_path / "labels.png")
+    assert strips.height > 3 * 64
+    assert json.loads((tmp_path / "choreography.json").read_text())["labels"] == LABELS
+
+    plan = ["plan", *keyframes(place), "--choreography", str(tmp_path / "choreography.json"), "--motion", "4:90"]
+    assert main(["dance", *plan, "--pin", "A=1>2", "-o", str(tmp_path / "plan.json")]) == 0
+    assert "no plan is smoother" in capsys.readouterr().out
+    row = json.loads((tmp_path / "plan.json").read_text())
+    assert (row["pairs"]["A"], row["pairs"]["A'"]) == ([1, 2], [5, 6])
+    assert all((tmp_path / name).is_file() for name in row["pictures"])
+
+    render = ["render", str(tmp_path / "plan.json"), "--beats", str(place / "beats.json")]
+    render += ["--music", str(place / "ref.mp4"), "--engine", "crossfade", "--seed", "1", "--crf", "0"]
+    assert main(["dance", *render, "--fps", "30", "-o", str(tmp_path / "film.mp4")]) == 0
+    clip = read_clip(tmp_path / "film.mp4")
+    walk = [number for label in LABELS.split("-") for number in row["pairs"][label]]
+    for number, beat in zip(walk, json.loads((place / "beats.json").read_text())["beats"], strict=True):
+        shown = read_image(tmp_path / row["pictures"][number - 1]).pixels
+        frame = clip.frames[round(float(beat) * 30)]
+        assert np.abs(frame.astype(int) - shown).mean() < 6
+    song, heard = read_audio(place / "ref.mp4"), clip.audio
+    assert song is not None
+    assert heard is not None
+    assert abs(heard.duration - song.duration) < 0.1
+    assert main(["rerun", str(tmp_path / "film.mp4")]) == 0
+    assert "same bytes" in capsys.readouterr().out
+
+
+def test_all_at_once_uses_what_was_edited(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """With a choreography in the film's folder nothing is listened to and nobody is followed."""
+    film = tmp_path / "film.mp4"
+    (tmp_path / "film.dance").mkdir()
+    beats = json.loads((place / "beats.json").read_text())["beats"]
+    edited = {"keyweave choreography": 1, "beats": beats, "labels": "A-A'-A-A'"}
+    (tmp_path / "film.dance" / "choreography.json").write_text(json.dumps(edited))
+    argv = ["dance", *keyframes(place), "--reference", str(place / "ref.mp4"), "--motion", "2:90"]
+    argv += ["--engine", "crossfade", "--seed", "1", "-o", str(film), "--json"]
+    assert main(argv) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert rows[-2]["labels"] == "A-A'-A-A'"
+    assert any("Using" in row.get("text", "") for row in rows)
+    plan = film.parent / "film.dance" / "plan.json"
+    before = plan.read_bytes()
+    film.unlink()
+    film.with_name("film.mp4.json").unlink()
+    assert main(argv) == 0
+    assert plan.read_bytes() == before
+    capsys.readouterr()
+    assert main(argv) == 2
+    assert "exists" in capsys.readouterr().out
+
+
+def test_mirror(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["dance", "mirror", *keyframes(place), "-o", str(tmp_path / "m"), "--keep"]) == 0
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted(
+        [*(f"0{n}{m}.png" for n in (1, 2, 3, 4) for m in ("", "m")), "background.png"]
+    )
+    assert np.array_equal(read_image(tmp_path / "m" / "01.png").pixels, read_image(place / "k1.png").pixels)
+    assert main(["dance", "mirror", *keyframes(place), "-o", str(tmp_path / "m")]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["k1.png"], "required: --reference"),
+        (["plan", "k1.png", "k2.png", "-o", "p.json"], "Give --labels or --choreography"),
+        (["plan", "k1.png", "k2.png", "--labels", "A-1", "-o", "p.json"], "Label 2 of the choreography is '1'"),
+        (["plan", "k1.png", "k2.png", "--labels", "A", "--pin", "A2", "-o", "p.json"], "--pin is 'A2'. Write a label"),
+        (["plan", "k1.png", "k2.png", "--labels", "A", "--pin", "A=1>9", "-o", "p.json"], "1 to 2, and 1m to 2m"),
+        (["plan", "k1.png", "k2.png", "--labels", "A", "--motion", "3", "-o", "p.json"], "--motion is '3'"),
+        (["plan", "k1.png", "k2.png", "--labels", "A-B-C-D-E-F-G-H", "-o", "p.json"], "Add keyframes"),
+        (["plan", "k1.png", "small.png", "--labels", "A", "-o", "p.json"], "one size and no alpha; got 48x48, 96x96"),
+        (["label", "ref.mp4", "--offset", "x", "-o", "c.json"], "--offset is 'x'"),
+        (["label", "ref.mp4", "--crop", "1,2", "-o", "c.json"], "should be 4 numbers"),
+        (["label", "ref.mp4", "--beats", "k1.png", "-o", "c.json"], "k1.png is not JSON"),
+        (["beats", "silent.mp4", "-o", "b.json"], "silent.mp4 has no sound"),
+        (["render", "none.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "f.mp4"], "none.json"),
+        (["k1.png", "--reference", "ref.mp4", "-o", "f.mp4"], "needs 2 keyframes or more; got 1"),
+        (["k1.png", "k2.png", "--reference", "none.mp4", "-o", "f.mp4"], "none.mp4"),
+        (["k1.png", "none.png", "--reference", "ref.mp4", "-o", "f.mp4"], "none.png"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_nothing_is_left(
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argv: list[str],
+    says: str,
+):
+    monkeypatch.chdir(tmp_path)
+    for path in place.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    write_image(tmp_path / "small.png", Image(np.zeros((48, 48, 3), np.uint8)))
+    write_clip(
+        tmp_path / "silent.mp4",
+        iter(np.zeros((4, 16, 16, 3), np.uint8)),
+        Clip(np.zeros((1, 16, 16, 3), np.uint8), 25).rate,
+    )  # type: ignore[arg-type]
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    assert main(["dance", *argv]) in (2, 4)
+    said = capsys.readouterr().err.strip().splitlines()
+    assert says in said[-1]
+    left = {path.name for path in tmp_path.rglob("*")} - set(before)
+    assert not left & {"p.json", "c.json", "b.json", "f.mp4", "f.mp4.json"}
