@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
 
-.PHONY: help demo test test-all lint format docs tables pictures clean
+.PHONY: help demo demo-dance test test-all lint format docs tables pictures clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.core ## make a first film from pictures that keyweave draws itself
 	@$(BIN)/keyweave demo -o demo --overwrite
+
+demo-dance: $(VENV)/.dance ## let a drawn creature dance
+	@$(BIN)/keyweave demo dance -o demo-dance --overwrite
 
 test: $(VENV)/.dev ## run the tests (a few minutes)
 	@$(BIN)/python -m pytest
@@ -38,7 +41,7 @@ pictures: $(VENV)/.core ## draw the pictures of the pages anew
 	@$(BIN)/python docs/make_pictures.py
 
 clean: ## remove everything that was made here
-	rm -rf $(VENV) demo site build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) demo demo-dance site build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 
 $(VENV)/.made:
 	@echo "keyweave: making $(VENV) (once)"
@@ -48,6 +51,11 @@ $(VENV)/.made:
 $(VENV)/.core: $(VENV)/.made $(NEEDS)
 	@echo "keyweave: installing what it needs (once; PyTorch is the large part)"
 	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dance: $(VENV)/.core $(NEEDS)
+	@echo "keyweave: installing what finds beats (once)"
+	@$(PIP) --editable ".[dance]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core $(NEEDS)

@@ -264,7 +264,7 @@ def _add_hearing(parser: Parser) -> None:
     add = parser.add_argument
     add("--tempo", choices=("x1", "x2", "x0.5"), default="x1", help="take as many beats, twice or half as many")
     add("--offset", default="0", metavar="S", help="seconds by which all beats come later; may be below 0")
-    add("--parity", type=int, choices=(0, 1, 2), help="the number of the first strong beat (default: as heard)")
+    add("--parity", choices=("0", "1", "2"), help="the number of the first strong beat (default: as heard)")
     add("--meter", choices=("4/4", "3/4"), default="4/4", help="how many beats a bar has (default: 4/4)")
 
 
@@ -319,7 +319,7 @@ def _hearing(args: argparse.Namespace) -> Any:
         offset = Fraction(args.offset)
     except (ValueError, ZeroDivisionError):
         raise InputError(f"--offset is {args.offset!r}; it should be seconds, such as 0.02 or -0.1.") from None
-    return Hearing(args.tempo, offset, args.parity, args.meter)
+    return Hearing(args.tempo, offset, None if args.parity is None else int(args.parity), args.meter)
 
 
 def _wishes(args: argparse.Namespace, keyframes: int) -> Any:

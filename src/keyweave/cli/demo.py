@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 def build(name: str) -> Parser:
     """Make the parser."""
-    parser = Parser(name, "Make first films from pictures that keyweave draws itself.", usage="[-o FOLDER] [options]")
+    says = "Make first films from pictures that keyweave draws itself."
+    parser = Parser(name, says, usage="[dance] [-o FOLDER] [options]")
     add = parser.add_argument
+    add("which", nargs="?", choices=("films", "dance"), default="films", help="films, or a dance (default: films)")
     add("-o", "--output", type=Path, default=Path("keyweave-demo"), metavar="FOLDER", help="default: keyweave-demo")
     add("--overwrite", action="store_true", help="replace an earlier demo")
     add("--json", action="store_true", help="print events as JSON lines")
@@ -24,6 +26,8 @@ def build(name: str) -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the keyframes, make the films and their contact sheets, and say what to try next."""
+    if args.which == "dance":
+        return _dance(args)
     from keyweave.app.demo import make_demo  # noqa: PLC0415 - the help must be quick
     from keyweave.cli.system import film_words  # noqa: PLC0415
 
@@ -48,5 +52,30 @@ Try next:
   keyweave rerun {boat.film.path}
   keyweave inbetween {first} {last} -o {args.output / "mine.gif"} --duration 2 --fps 12 --easing ease-in-out
   keyweave inbetween --help"""
+    )
+    return 0
+
+
+def _dance(args: argparse.Namespace) -> int:
+    from keyweave.app.demo_dance import make_dance_demo  # noqa: PLC0415
+    from keyweave.cli.system import film_words  # noqa: PLC0415
+    from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
+
+    with watched(args.command, as_json=args.json) as progress:
+        made = make_dance_demo(args.output, overwrite=args.overwrite, progress=progress)
+        progress.end()
+    labels = write_labels(made.labels)
+    if args.json:
+        show_json({"event": "result", "output": str(made.result.path), "labels": labels, "kept": str(made.folder)})
+        return 0
+    print(
+        f"""\
+The dance is here:   {made.result.path}  ({film_words(made.result)}, with its song)
+Its choreography:    {labels}, found in {args.output / "dancer"}
+How it was planned:  {made.folder / "plan.png"}, {made.folder / "labels.png"}
+
+Try next:
+  edit {made.folder / "choreography.json"}, remove {made.result.path}, and run
+  keyweave dance {args.output}/pose-*.png --reference {args.output}/dancer/*/clip.mp4 -o {made.result.path}"""
     )
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from keyweave.systems.dance.naming import Labelling
 
     Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
+
+_PIN = re.compile(r"(\D+)=(\d{1,4}m?)>(\d{1,4}m?)")
 
 
 def beats_of(
@@ -226,24 +229,21 @@ def read_pins(texts: Sequence[str], count: int) -> dict[Label, tuple[int, int]]:
     """
     pins = {}
     for text in texts:
-        name, _, ends = text.partition("=")
-        first, _, last = ends.partition(">")
-        try:
-            (label,) = read_labels(name)
-            pair = (_keyframe(first, count), _keyframe(last, count))
-        except ValueError:
+        found = _PIN.fullmatch(text.replace(" ", ""))
+        if found is None:
             raise InputError(
                 f"--pin is {text!r}.", "Write a label and its two keyframes: A=2>5, or B=1>3m for the mirrored third."
-            ) from None
-        pins[label] = pair
+            )
+        (label,) = read_labels(found[1])
+        pins[label] = (_keyframe(found[2], count), _keyframe(found[3], count))
     return pins
 
 
 def _keyframe(text: str, count: int) -> int:
-    mirrored = text.strip().endswith("m")
-    number = int(text.strip().removesuffix("m"))
+    mirrored = text.endswith("m")
+    number = int(text.removesuffix("m"))
     if not 1 <= number <= (count if mirrored else 2 * count):
-        raise InputError(f"A pin names keyframe {text.strip()}; there are 1 to {count}, and 1m to {count}m.")
+        raise InputError(f"A pin names keyframe {text}; there are 1 to {count}, and 1m to {count}m.")
     return number - 1 + count * mirrored
 
 

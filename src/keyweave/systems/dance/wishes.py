@@ -67,7 +67,8 @@ def _check_two_pins(one: Label, two: Label, pins: Mapping[Label, Pair], mirror: 
     turned = int(mirror[second[0]]), int(mirror[second[1]])
     both = f"{_said(one, first)} and {_said(two, second)} contradict each other"
     if one.name == two.name and first != turned:
-        raise InputError(f"{both}: {two} is {one} mirrored, which would be {_said(two, turned)}.")
+        due = int(mirror[first[0]]), int(mirror[first[1]])
+        raise InputError(f"{both}: {two} is {one} mirrored, which would be {_said(two, due)}.")
     if one.name != two.name and first in (second, turned):
         what = "have the same keyframes" if first == second else "are each other mirrored"
         raise InputError(f"{both}: they {what}, and different labels are different motions.")
