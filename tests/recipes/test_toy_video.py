@@ -1,5 +1,6 @@
 """The stages of the recipe, with what they do left out."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,21 @@ def test_the_model_that_ships_makes_what_its_card_says():
     for name in ("forward, made", "right way, made", "kind, made", "color, made"):
         assert found[name] >= said[name] - 0.15, name
     assert found["autoencoder, dB"] == pytest.approx(said["autoencoder, dB"], abs=1.5)
+
+
+def test_the_folder_may_be_named_from_where_one_stands(
+    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs") / "toy-video"
+    for stage in ("squares", "frames", "motion"):
+        (folder / stage).mkdir(parents=True)
+        (folder / stage / "journal.jsonl").write_text('{"step": 0, "seconds": 3600}\n')
+    monkeypatch.setattr(
+        toy_video, "assemble", lambda folder, budget, made: shutil.copytree(tiny_folder, made, dirs_exist_ok=True)
+    )
+    monkeypatch.setattr(toy_video, "video_scores", lambda *_, **__: {"clips": 2.0})
+    judge: Any = None
+    card = toy_video.finish(folder, Budget(), judge)
+    assert (card.steps, card.hours, card.scores) == (3, 3.0, {"clips": 2.0})
+    assert verify(folder / "model") == []

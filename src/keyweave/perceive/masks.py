@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]  # (H, W)
+    Marks = NDArray[np.uint8]  # (H, W), of grabCut
 
 _TALLEST = 480  # rows that are looked at: the time of a cut grows with pixels, and its outline is feathered anyway
 _LEAST = 0.002  # of a picture: what is smaller is nobody
@@ -105,7 +106,7 @@ def _resized(mask: Mask, width: int, height: int) -> Mask:
     return cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
 
 
-def _first_marks(moved: Floats) -> Mask:
+def _first_marks(moved: Floats) -> Marks:
     """Mark what may be the subject, for grabCut, from what moved: (H, W)."""
     height, width = moved.shape
     # A background that shimmers differs everywhere: what counts as movement must stand out from it.
@@ -123,7 +124,7 @@ def _first_marks(moved: Floats) -> Mask:
     return marks
 
 
-def _better_marks(pictures: Sequence[Frame], masks: Mask) -> list[Mask]:
+def _better_marks(pictures: Sequence[Frame], masks: Mask) -> list[Marks]:
     """Mark what is the subject in each picture, from what the others show in its place."""
     reach = max(2, masks.shape[1] // 80)
     wide = np.stack([grown(mask, reach) for mask in masks])
@@ -140,7 +141,7 @@ def _better_marks(pictures: Sequence[Frame], masks: Mask) -> list[Mask]:
     return found
 
 
-def _cut_out(picture: Frame, marks: Mask) -> Mask:
+def _cut_out(picture: Frame, marks: Marks) -> Mask:
     """Cut the subject out of a picture."""
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)

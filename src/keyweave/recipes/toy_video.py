@@ -152,7 +152,7 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
     """Write the trained model to `folder/model`, measured as it is stored, with its card."""
     with replacing_folder(folder / "model", overwrite=True) as made:
         assemble(folder, budget, made)
-        model = load(find(str(made)))
+        model = load(find(str(made.resolve())))
         scores = video_scores(model, judge, budget.tested, progress=progress)
         journals = {stage: read(folder / stage / "journal.jsonl") for stage in ("squares", "frames", "motion")}
         return write_card(

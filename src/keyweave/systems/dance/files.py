@@ -73,7 +73,7 @@ class _Beaten(_Form):
 class BeatsFile(_Beaten):
     """The beats of a song: what `keyweave dance beats` writes."""
 
-    format: Literal[1] = Field(FORMAT, alias="keyweave beats", description="the version of this form")
+    format: Literal[1] = Field(default=FORMAT, alias="keyweave beats", description="the version of this form")
     song: str = Field("", description="the name of the song")
     made_from: str = Field("", description="its checksum; what was made from another file is made anew")
     tempo: float = Field(0, description="beats per minute, the median; told, not read")
@@ -82,7 +82,7 @@ class BeatsFile(_Beaten):
 class ChoreographyFile(_Beaten):
     """The labels of a dance: what `keyweave dance label` writes."""
 
-    format: Literal[1] = Field(FORMAT, alias="keyweave choreography", description="the version of this form")
+    format: Literal[1] = Field(default=FORMAT, alias="keyweave choreography", description="the version of this form")
     labels: Labels = Field(description="a label for each segment, such as A-A'-B")
     reference: str = Field("", description="the name of the dance")
     made_from: str = Field("", description="its checksum; what was made from another file is made anew")
@@ -107,7 +107,7 @@ class ChoreographyFile(_Beaten):
 class PlanFile(_Form):
     """Which keyframes are danced: what `keyweave dance plan` writes."""
 
-    format: Literal[1] = Field(FORMAT, alias="keyweave plan", description="the version of this form")
+    format: Literal[1] = Field(default=FORMAT, alias="keyweave plan", description="the version of this form")
     labels: Labels = Field(description="the choreography, a label for each segment")
     pictures: tuple[str, ...] = Field(min_length=2, description="the keyframes, as seen from this file's folder")
     pairs: dict[str, tuple[int, int]] = Field(

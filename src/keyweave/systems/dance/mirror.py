@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]
 
+Kind = TypeVar("Kind", bound=np.generic)
 _CUT = 0.01  # of a subject: what may be lost at the border without a word
 _GAIN = (0.8, 1.25)  # a keyframe that differs more from the others has another light, which is left to it
 
@@ -104,7 +105,7 @@ def empty_scene(frames: Sequence[Frame], masks: Mask) -> Frame:
         raise InputError("The subject hides all of the background.", "Take keyframes that show something of it.")
     # From coarse to fine: a large hole filled at full size would be streaks.
     sizes = [max(2, side // 4) for side in (background.shape[1], background.shape[0])]
-    coarse = cv2.resize(_inpainted(background, hidden, 4), sizes, interpolation=cv2.INTER_AREA)
+    coarse = np.asarray(cv2.resize(_inpainted(background, hidden, 4), sizes, interpolation=cv2.INTER_AREA), np.uint8)
     hole = cv2.resize(hidden.astype(np.uint8), sizes, interpolation=cv2.INTER_NEAREST).astype(bool)
     coarse = cv2.resize(_inpainted(coarse, hole, 6), background.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     share = cv2.GaussianBlur(grown(hidden, -1).astype(np.float32), (0, 0), 1.5)[..., None]
@@ -132,19 +133,20 @@ def _own_colors(frame: Floats, mask: Mask) -> Floats:
     inner = grown(mask, -max(1, len(mask) // 300))
     if not inner.any():
         return frame
-    _, nearest = cv2.distanceTransformWithLabels(
+    _, found = cv2.distanceTransformWithLabels(
         (~inner).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    nearest = np.asarray(found, np.intp)
     colors = np.zeros((nearest.max() + 1, 3), np.float32)
     colors[nearest[inner]] = frame[inner]
     return np.where(inner[..., None], frame, colors[nearest])
 
 
 def _softened(mask: Mask) -> Floats:
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.6, len(mask) / 500))
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.6, len(mask) / 500)), np.float32)
 
 
-def _turned(picture: NDArray[np.generic], twice: int) -> NDArray[np.generic]:
+def _turned(picture: NDArray[Kind], twice: int) -> NDArray[Kind]:
     """Turn a picture round the line at twice / 2; what comes from outside is 0."""
     width = picture.shape[1]
     source = twice - 1 - np.arange(width)
