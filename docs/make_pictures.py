@@ -148,7 +148,7 @@ def attention(number: int = 1005, sigma: float = 3.0) -> None:
         drawn = []
         for each in maps.values():
             mean = each.mean((0, 1)).numpy()
-            grey = np.uint8(255 * np.sqrt(mean / mean.max()))
+            grey = np.asarray(255 * np.sqrt(mean / mean.max()), np.uint8)
             drawn.append(np.repeat(cv2.resize(grey, (112, 112), interpolation=cv2.INTER_NEAREST)[..., None], 3, axis=2))
         rows.append((label, drawn))
     title = "Each layer of toy-video: which frames (across) does each frame (down) look at? Bright is much"

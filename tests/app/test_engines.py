@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from keyweave.app import reports, rerun
@@ -15,12 +16,16 @@ from keyweave.base.errors import InputError, KeyweaveError, MissingExtra
 from keyweave.base.recipe import sha256_of_file
 from keyweave.classical import crossfade
 from keyweave.diffusion.exchange import temporal_layers
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
 from keyweave.models import finding
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.devices import choose
 from keyweave.models.finding import Found
 from keyweave.systems.inbetween.options import InbetweenOptions
+from keyweave.toyworld.scenes import scene_of
+from keyweave.toyworld.shots import shoot
 
 
 def job(keyframes: tuple[Path, Path], engine: str, **options: object) -> Job:
@@ -137,3 +142,19 @@ def test_a_recipe_knows_its_weights_and_other_weights_are_refused(
     weights.write_bytes(b"others")
     with pytest.raises(InputError, match="other weights than those that were used then"):
         rerun.rerun(film, overwrite=True)
+
+
+def test_without_a_name_the_embedded_model_draws(tmp_path: Path, one_thread: None):
+    shot = shoot(scene_of("test", 1005)).frames
+    ends = tmp_path / "a.png", tmp_path / "b.png"
+    for path, frame in zip(ends, (shot[0], shot[-1]), strict=True):
+        write_image(path, Image(frame))
+    made = InbetweenOptions.model_validate({"frames": 12, "fps": 7, "sampling": "steps=6,guidance=1"})
+    result = run_job(Job("inbetween", ends, options=made, engine="generative", seed=1))
+    assert result.recipe.models["model"].ref == "toy-video"
+    frames = result.clip.frames.astype(float)
+    assert frames.shape == shot.shape
+    assert np.array_equal(frames[[0, -1]], shot[[0, -1]])
+    # It knows the place: what stands still is about as it is in the keyframes.
+    still = (shot == shot[:1]).all(axis=(0, 3))
+    assert np.abs(frames - shot)[:, still].mean() < 12

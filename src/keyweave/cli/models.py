@@ -26,7 +26,7 @@ verbs:
             that it was tuned from (--base), and write that as an adapter (-o)
 
 names:
-  toy-features               a model that comes with keyweave
+  toy-video, toy-features    models that come with keyweave
   ./mine, /models/mine       a folder that diffusers wrote
   mine.safetensors           for show: an adapter
   hub:owner/name@revision    a model of the hub; the revision is a branch, a tag or a commit"""

@@ -1,6 +1,6 @@
 """From what a person types to a folder with a model in it.
 
-Three forms, and no guessing between them: an embedded name (`toy-features`), a folder (`./mine`, `/models/mine`), or a
+Three forms, and no guessing between them: an embedded name (`toy-video`), a folder (`./mine`, `/models/mine`), or a
 model of the hub (`hub:owner/name@revision`).
 """
 

@@ -31,7 +31,7 @@ _BOX = 0.12  # where nothing tells subject from background, the subject is looke
 class Masker(Protocol):
     """Finds the subject of pictures (H, W, 3) of one size that share a background; returns (N, H, W)."""
 
-    def __call__(self, pictures: Sequence[Frame]) -> Mask: ...  # noqa: D102 - the class says it
+    def __call__(self, pictures: Sequence[Frame], /) -> Mask: ...  # noqa: D102 - the class says it
 
 
 def subject_masks(pictures: Sequence[Frame]) -> Mask:
@@ -71,7 +71,7 @@ def shared_background(pictures: Sequence[Frame], masks: Mask) -> tuple[Frame, Ma
     """Return the median of what the pictures show outside of masks (N, H, W), and where none of them shows anything."""
     stack = np.stack([picture[..., :3] for picture in pictures]).astype(np.float32)
     stack[masks] = np.nan
-    hidden = masks.all(axis=0)
+    hidden = np.asarray(masks.all(axis=0))
     stack[:, hidden] = 0
     return np.nanmedian(stack, axis=0).round().astype(np.uint8), hidden
 
@@ -153,11 +153,11 @@ def _cut_out(picture: Frame, marks: Marks) -> Mask:
 
 def _largest(mask: Mask, reach: int) -> Mask:
     """Keep the largest thing; what is closer to it than `reach` belongs to it."""
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(grown(mask, reach).astype(np.uint8))
+    count, labels = cv2.connectedComponents(grown(mask, reach).astype(np.uint8))
     if count < 2:
         return np.zeros_like(mask)
     own = np.bincount(labels[mask], minlength=count)
-    return mask & (labels == 1 + int(own[1:].argmax())) & (facts[labels, cv2.CC_STAT_AREA] > 0)
+    return mask & (np.asarray(labels) == 1 + int(own[1:].argmax()))
 
 
 def _filled_hull(mask: Mask) -> Mask:

@@ -57,8 +57,8 @@ RaftFile = Annotated[
 ModelRef = Annotated[
     str | None,
     Field(
-        description="the video model of the engine generative: ./FOLDER or hub:OWNER/NAME@REVISION",
-        json_schema_extra={"metavar": "REF"},
+        description="the video model of the engine generative: a name, ./FOLDER or hub:OWNER/NAME@REVISION",
+        json_schema_extra={"metavar": "REF", "default_text": "toy-video"},
     ),
 ]
 AdapterRef = Annotated[

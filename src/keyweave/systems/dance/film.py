@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class _Once:
 
     engine: Inbetweener
     asked: dict[Way, Counter[Fraction]]
-    store: tempfile._TemporaryFileWrapper[bytes]
+    store: IO[bytes]
     seed: int
     _places: dict[tuple[Way, Fraction], int] = field(default_factory=dict)
     _numbers: dict[Way, int] = field(default_factory=dict)
