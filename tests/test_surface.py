@@ -8,8 +8,8 @@ import pytest
 import keyweave
 
 NAMES = [
-    "Audio", "Clip", "Event", "Image", "Job", "KeyweaveError", "Progress", "Result", "__version__", "inbetween",
-    "open_frames", "read_clip", "read_image", "rerun", "retime", "run", "write_clip", "write_image",
+    "Audio", "Clip", "Event", "Image", "Job", "KeyweaveError", "Progress", "Result", "__version__", "dance",
+    "inbetween", "open_frames", "read_clip", "read_image", "rerun", "retime", "run", "write_clip", "write_image",
 ]  # fmt: skip
 HEAVY = {"torch", "numpy", "cv2", "av", "PIL", "pydantic", "rich", "scipy", "diffusers", "transformers"}
 

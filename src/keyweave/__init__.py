@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from keyweave.base import version as _version
 
 if TYPE_CHECKING:
-    from keyweave.app.friendly import inbetween, retime
+    from keyweave.app.friendly import dance, inbetween, retime
     from keyweave.app.jobs import Job, Result
     from keyweave.app.jobs import run_job as run
     from keyweave.app.rerun import rerun
@@ -37,6 +37,7 @@ __all__ = [
     "Progress",
     "Result",
     "__version__",
+    "dance",
     "inbetween",
     "open_frames",
     "read_clip",
@@ -57,6 +58,7 @@ _PLACES = {
     "KeyweaveError": "base.errors:KeyweaveError",
     "Progress": "base.progress:Progress",
     "Result": "app.jobs:Result",
+    "dance": "app.friendly:dance",
     "inbetween": "app.friendly:inbetween",
     "retime": "app.friendly:retime",
     "open_frames": "media.clips:open_frames",

@@ -124,7 +124,10 @@ def test_stopping_keeps_the_old_film(tmp_path: Path, keyframes):
 
 
 DOORS = [
-    ({"system": "inbetwen"}, "'inbetwen' is not a system that keyweave knows here. Choose from: inbetween, retime."),
+    (
+        {"system": "inbetwen"},
+        "'inbetwen' is not a system that keyweave knows here. Choose from: inbetween, retime, dance.",
+    ),
     ({"engine": "film"}, "'film' is not an engine that keyweave knows here. Choose from: flow, crossfade, generative."),
     ({"inputs": ()}, "inbetween needs at least 2 pictures (FIRST LAST); got 0. Name one more picture."),
     ({"options": FilmOptions.model_validate({})}, "inbetween takes InbetweenOptions; got FilmOptions."),

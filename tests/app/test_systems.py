@@ -34,7 +34,9 @@ def test_an_engine_is_told_what_its_system_knows():
     """Frames of a film lie near one another, keyframes need not."""
     keywords = {}
     for name, system in SYSTEMS.items():
-        made = ENGINES["flow"].bind(system.options_model().model_validate({})).load()
+        given = {"walk": (1, 2), "beats": (0, 1)} if name == "dance" else {}
+        made = ENGINES["flow"].bind(system.options_model().model_validate(given)).load()
         assert isinstance(made, partial)
         keywords[name] = made.keywords
-    assert keywords == {"inbetween": {"linear_light": False}, "retime": {"linear_light": False, "near": True}}
+    plain = {"linear_light": False}
+    assert keywords == {"inbetween": plain, "retime": plain | {"near": True}, "dance": plain}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import keyweave
 from keyweave.cli.main import main
 from keyweave.media.clips import read_clip
 from keyweave.media.pictures.images import read_image, write_image
@@ -109,6 +110,17 @@ def test_all_at_once_uses_what_was_edited(place: Path, tmp_path: Path, capsys: p
     capsys.readouterr()
     assert main(argv) == 2
     assert "exists" in capsys.readouterr().out
+
+
+def test_the_same_from_python(place: Path, tmp_path: Path):
+    folder = tmp_path / "film.dance"
+    folder.mkdir()
+    edited = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-A"}
+    (folder / "choreography.json").write_text(json.dumps(edited))
+    keyframes = [place / f"k{number}.png" for number in (1, 2)]
+    made = keyweave.dance(keyframes, place / "ref.mp4", tmp_path / "film.gif", engine="crossfade", seed=1, fps=10)
+    assert made.recipe.options["beats"] == ["1/2", "1", "3/2", "2"]
+    assert made.frames == len(read_clip(tmp_path / "film.gif"))
 
 
 def test_mirror(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -71,6 +71,49 @@ def retime(
     )
 
 
+def dance(
+    keyframes: Sequence[str | Path],
+    reference: str | Path,
+    output: str | Path,
+    *,
+    song: str | Path | None = None,
+    poses: str | Path | None = None,
+    engine: str | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> Result:
+    """Let pictures dance another dance; its files lie in a folder beside the film.
+
+    Args:
+        keyframes: pictures of one subject, in no order.
+        reference: the film of the dance to follow.
+        output: where the film goes, its ending chooses the format.
+        song: what is danced to; that of the reference without.
+        poses: how the dancer of the reference moves, where that is known (.npz).
+        engine: who draws the in-betweens; None for the default.
+        seed: decides all chance; None to draw one, which the recipe records.
+        overwrite: whether what exists may be replaced.
+        progress: told how far the work is.
+        options: those of the film in `keyweave dance --help`, such as fps=30, strength=0.5, size="640x360".
+    """
+    from keyweave.app.dancing import Reference, make_dance  # noqa: PLC0415 - for those who dance
+
+    follow = Reference(Path(reference), None if poses is None else Path(poses))
+    return make_dance(
+        [Path(path) for path in keyframes],
+        follow,
+        Path(output),
+        song=None if song is None else Path(song),
+        given=options,
+        engine=engine,
+        seed=seed,
+        overwrite=overwrite,
+        progress=progress,
+    ).result
+
+
 def _job(
     system: str,
     pictures: Sequence[Any],
