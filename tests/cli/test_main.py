@@ -36,7 +36,7 @@ def test_version(capsys: pytest.CaptureFixture[str]):
     ("argv", "words"),
     [
         (["inbtween"], "keyweave: keyweave has no command 'inbtween'. Did you mean inbetween?"),
-        (["fly"], "keyweave: keyweave has no command 'fly'. Commands: inbetween, retime, render,"),
+        (["fly"], "keyweave: keyweave has no command 'fly'. Commands: inbetween, retime, dance, render,"),
         (["inbetween", "a", "b", "-o", "x.mp4", "--frame", "3"], "does not know '--frame'. Did you mean --frames?"),
         (["inbetween", "a", "b", "-o", "x.mp4", "--zzz"], "does not know '--zzz'. See keyweave inbetween --help."),
         (["inbetween", "a", "b"], "The following arguments are required: -o/--output. See keyweave inbetween --help."),

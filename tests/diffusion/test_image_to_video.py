@@ -75,7 +75,7 @@ def test_the_embedded_model_runs_in_the_pipeline_and_ours_is_the_same(monkeypatc
     found = find("toy-video", "image-to-video")
     shown = to_tensor(shoot(scene_of("test", 0), frames=1).frames)[0]
     made = ours.image_to_video(load(found, device="cpu", dtype="float32"), shown[None], seed=7, steps=3)
-    pipeline: Any = StableVideoDiffusionPipeline.from_pretrained(found.folder, torch_dtype=torch.float32)
+    pipeline: Any = StableVideoDiffusionPipeline.from_pretrained(found.folder, dtype=torch.float32)
     theirs = by_the_pipeline(pipeline, shown, monkeypatch, 3, ours.GUIDANCE)
     torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
 
