@@ -65,6 +65,7 @@ def copy_and_measure(folder: Path, *shape: int) -> tuple[int, float]:
     return int(frames), float(peak)
 
 
+@pytest.mark.slow
 def test_a_film_five_times_as_long_needs_no_more_memory(tmp_path: Path):
     short, long = (copy_and_measure(tmp_path, 320, 180, 24, seconds) for seconds in (6, 30))
     assert (short[0], long[0]) == (144, 720)

@@ -36,6 +36,7 @@ def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pyte
     assert (folder / "pairs" / "000.png").is_file()
 
 
+@pytest.mark.slow
 def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "report"
     argv = ["bench", "inbetween", "-o", str(folder), "--methods", "average,full,no-rotation", "--model", str(model)]

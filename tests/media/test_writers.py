@@ -346,6 +346,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path):
     """The longer clip has 9 MB more of pixels; a part of that is left to the allocator's whims."""
     # glibc keeps what is freed for later, which would hide what is held, unless arrays are too large for that.

@@ -23,6 +23,7 @@ def vae():
     return fresh_autoencoder().eval()
 
 
+@pytest.mark.slow
 def test_several_processes_make_what_one_makes(tmp_path: Path, vae):
     latents.prepare(tmp_path / "one", vae, 5)
     for rank in (1, 0):

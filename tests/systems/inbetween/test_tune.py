@@ -122,6 +122,7 @@ def test_the_same_again_is_the_same_and_what_is_encoded_stays(done: Path, option
         assert path.read_bytes() == (done / "latents" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_weights(
     done: Path, options: TuneOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
