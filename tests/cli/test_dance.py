@@ -60,7 +60,7 @@ def test_the_stages_one_after_another(place: Path, tmp_path: Path, capsys: pytes
     label = ["label", str(place / "ref.mp4"), "--beats", str(place / "beats.json"), "--poses", str(place / "poses.npz")]
     assert main(["dance", *label, "-o", str(tmp_path / "choreography.json")]) == 0
     assert f"labels: {LABELS}" in capsys.readouterr().out
-    strips = read_image(tmp_path / "labels.png")
+    strips = read_image(tmp_path / "choreography.png")
     assert strips.height > 3 * 64
     assert json.loads((tmp_path / "choreography.json").read_text())["labels"] == LABELS
 
@@ -121,6 +121,87 @@ def test_the_same_from_python(place: Path, tmp_path: Path):
     made = keyweave.dance(keyframes, place / "ref.mp4", tmp_path / "film.gif", engine="crossfade", seed=1, fps=10)
     assert made.recipe.options["beats"] == ["1/2", "1", "3/2", "2"]
     assert made.frames == len(read_clip(tmp_path / "film.gif"))
+
+
+def test_nothing_that_lies_beside_a_file_is_replaced_unasked(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Most people keep their keyframes in a folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keyframes").mkdir()
+    for number in (1, 2, 3, 4):
+        (tmp_path / "keyframes" / f"k{number}.png").write_bytes((place / f"k{number}.png").read_bytes())
+    (tmp_path / "labels.png").write_bytes(b"mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    pictures = [f"keyframes/k{number}.png" for number in (1, 2, 3, 4)]
+    plan = ["dance", "plan", *pictures, "--labels", "A-A'", "--motion", "4:90"]
+    label = ["dance", "label", str(place / "ref.mp4"), "--beats", str(place / "beats.json")]
+    assert main([*plan, "-o", "plan.json"]) == 0
+    assert main([*label, "--poses", str(place / "poses.npz"), "-o", "choreography.json"]) == 0
+    assert all(path.read_bytes() == content for path, content in before.items())
+    for made in ("plan.png", "plan-keyframes", "choreography.png"):
+        assert (tmp_path / made).exists()
+    (tmp_path / "plan.json").unlink()
+    capsys.readouterr()
+    assert main([*plan, "-o", "plan.json"]) == 2
+    assert "plan.png already exists" in capsys.readouterr().err
+    assert main([*plan, "-o", "plan.txt"]) == 2
+    assert "plan.txt is no name for a plan. Let it end in .json." in capsys.readouterr().err
+
+
+def test_what_a_kept_file_was_not_made_for_is_made_anew_and_said(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    film = tmp_path / "film.mp4"
+    (tmp_path / "film.dance").mkdir()
+    beats = json.loads((place / "beats.json").read_text())["beats"]
+    edited = {"keyweave choreography": 1, "beats": beats, "labels": "A-B-A-B"}
+    (tmp_path / "film.dance" / "choreography.json").write_text(json.dumps(edited))
+    argv = ["dance", *keyframes(place), "--reference", str(place / "ref.mp4"), "--motion", "2:90"]
+    argv += ["--engine", "crossfade", "--seed", "1", "-o", str(film)]
+    kept = tmp_path / "film.dance" / "plan.json"
+
+    def again(*more: str) -> str:
+        for path in (film, film.with_name("film.mp4.json")):
+            path.unlink(missing_ok=True)
+        capsys.readouterr()
+        assert main([*argv, *more]) == 0
+        return capsys.readouterr().err
+
+    again()
+    first = json.loads(kept.read_text())
+    assert "plan.json" in again()  # is used, and that is said
+    mended = tmp_path / "film.dance" / "plan-keyframes" / "01m.png"
+    write_image(mended, Image(np.full((SIZE, SIZE, 3), 77, np.uint8)), overwrite=True)
+    said = again("--pin", "A=3>4")
+    pinned = json.loads(kept.read_text())
+    assert "was made for something else" in said
+    assert pinned["pairs"]["A"] == [3, 4] != first["pairs"]["A"]
+    assert (read_image(mended).pixels == 77).all()  # what a person painted over is not painted back
+
+
+def test_a_dance_is_measured_like_any_film_of_keyframes(place: Path, tmp_path: Path):
+    from keyweave.app.jobs import Job, run_job
+    from keyweave.app.reports import report_on
+    from keyweave.base.errors import InputError
+    from keyweave.systems.dance.options import DanceOptions
+
+    options = DanceOptions.model_validate({"walk": "1,2,1", "beats": "0.4,0.8,1.2", "fps": 10})
+    inputs = (place / "ref.mp4", place / "k1.png", place / "k2.png")
+    run_job(Job("dance", inputs, options, engine="crossfade", seed=1, output=tmp_path / "film.mp4"))
+    assert {4, 8, 12} <= set(report_on(tmp_path / "film.mp4").keyframes)
+    with pytest.raises(InputError, match="dance reads files; a picture in memory was given"):
+        run_job(Job("dance", (inputs[0], read_image(inputs[1]), inputs[2]), options))
+
+
+def test_a_choreography_tells_beats_too(place: Path, tmp_path: Path):
+    plan = ["plan", *keyframes(place), "--labels", "A-A", "--motion", "4:90", "-o", str(tmp_path / "plan.json")]
+    assert main(["dance", *plan]) == 0
+    beats = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-A"}
+    (tmp_path / "c.json").write_text(json.dumps(beats))
+    render = ["render", str(tmp_path / "plan.json"), "--beats", str(tmp_path / "c.json")]
+    render += ["--music", str(place / "ref.mp4"), "--engine", "crossfade", "-o", str(tmp_path / "f.gif")]
+    assert main(["dance", *render]) == 0
 
 
 def test_mirror(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -20,11 +20,13 @@ from keyweave.systems.dance.files import (
     ChoreographyFile,
     FormT,
     PlanFile,
+    check_name,
     pictures_of,
     read_file,
     write_file,
 )
 from keyweave.systems.dance.label_chart import label_chart
+from keyweave.systems.dance.mirror import mirror_keyframes
 from keyweave.systems.dance.options import DanceOptions
 from keyweave.systems.dance.plan_chart import plan_chart
 from keyweave.systems.dance.segments import keyframe_times
@@ -46,15 +48,7 @@ if TYPE_CHECKING:
     from keyweave.systems.dance.labels import Label
     from keyweave.systems.dance.stages import Box
 
-BEATS, CHOREOGRAPHY, LABELS, POSES, KEYFRAMES, PLAN, CHART = (
-    "beats.json",
-    "choreography.json",
-    "labels.png",
-    "poses.npz",
-    "keyframes",
-    "plan.json",
-    "plan.png",
-)
+BEATS, CHOREOGRAPHY, PLAN = "beats.json", "choreography.json", "plan.json"
 
 
 @dataclass(frozen=True)
@@ -77,6 +71,12 @@ class Reference:
     threshold: float | None = None
     mirror_threshold: float | None = None
 
+    @property
+    def words(self) -> str:
+        """What is asked of it, the same for the same."""
+        poses = "" if self.poses is None else sha256_of_file(existing_file(self.poses))
+        return f"poses [{poses}] dancer {self.dancer} crop {self.crop} within {self.threshold} {self.mirror_threshold}"
+
 
 @dataclass(frozen=True)
 class Hearing:
@@ -86,6 +86,11 @@ class Hearing:
     offset: Fraction = Fraction(0)
     parity: int | None = None
     meter: Any = "4/4"
+
+    @property
+    def words(self) -> str:
+        """What is asked, the same for the same."""
+        return f"tempo {self.tempo} offset {self.offset} parity {self.parity} meter {self.meter}"
 
     def beats(self, song: Path, progress: Progress) -> BeatsFile:
         """Find the beats of a song."""
@@ -116,27 +121,34 @@ def folder_beside(film: Path) -> Path:
     return film.with_name(f"{film.stem}.dance")
 
 
+def beside(file: Path, ending: str) -> Path:
+    """Name what lies beside a file: plan.png and plan-keyframes beside plan.json."""
+    return file.with_name(f"{file.stem}{ending}")
+
+
 def write_labels_of(
-    folder: Path, reference: Reference, beats: BeatsFile, *, name: str = CHOREOGRAPHY, progress: Progress = SILENT
+    file: Path,
+    reference: Reference,
+    beats: BeatsFile,
+    *,
+    asked: str = "",
+    overwrite: bool = False,
+    progress: Progress = SILENT,
 ) -> ChoreographyFile:
     """Name the motions of a dance, and write them with a picture of each and how the dancer moves."""
+    check_name(file, ChoreographyFile)
+    poses, picture = beside(file, "-poses.npz"), beside(file, ".png")
+    for path in (file, picture, *([poses] if reference.poses is None else [])):
+        refuse_existing(path, overwrite=overwrite)
     track = _track_of(reference, progress)
     if reference.poses is None:
-        write_track(folder / f"{_stem(name)}{POSES}", track, overwrite=True)
+        write_track(poses, track, overwrite=overwrite)
     made, found = label_dance(
-        track,
-        beats,
-        threshold=reference.threshold,
-        mirror_threshold=reference.mirror_threshold,
+        track, beats, threshold=reference.threshold, mirror_threshold=reference.mirror_threshold, asked=asked
     )
-    write_image(folder / f"{_stem(name)}{LABELS}", label_chart(reference.film, beats.segments(), found), overwrite=True)
-    write_file(folder / name, made, overwrite=True)
+    write_image(picture, label_chart(reference.film, beats.segments(), found), overwrite=overwrite)
+    write_file(file, made, overwrite=overwrite)
     return made
-
-
-def _stem(name: str) -> str:
-    """Return what the files beside a choreography of another name begin with."""
-    return "" if name == CHOREOGRAPHY else f"{name.removesuffix('.json')}-"
 
 
 def _track_of(reference: Reference, progress: Progress) -> JointTrack | RotationTrack:
@@ -149,29 +161,47 @@ def _track_of(reference: Reference, progress: Progress) -> JointTrack | Rotation
 
 
 def write_plan_of(
-    folder: Path,
+    file: Path,
     labels: Sequence[Label],
     keyframes: Sequence[Path],
     *,
     wishes: Wishes | None = None,
     axis: float | None = None,
     keep: bool = False,
-    name: str = PLAN,
+    painted: bool = False,
+    overwrite: bool = False,
     progress: Progress = SILENT,
 ) -> PlanFile:
-    """Write the mirrored keyframes, the plan, and a picture of it."""
-    stem = "" if name == PLAN else f"{name.removesuffix('.json')}-"
-    pictures = folder / f"{stem}{KEYFRAMES}"
+    """Write the mirrored keyframes, the plan, and a picture of it.
+
+    Args:
+        file: of the plan; the others are named after it.
+        labels: the choreography.
+        keyframes: pictures of the subject.
+        wishes: what else is asked.
+        axis: see `mirror_keyframes`.
+        keep: see `mirror_keyframes`.
+        painted: leave the pictures of an earlier plan for the same keyframes; a person may have mended them.
+        overwrite: whether what lies there may be replaced.
+        progress: a part of the job.
+    """
+    check_name(file, PlanFile)
+    folder, chart = beside(file, "-keyframes"), beside(file, ".png")
+    for path in (file, chart):
+        refuse_existing(path, overwrite=overwrite)
+    paths = [folder / name for name in mirrored_names(len(keyframes))]
+    painted = painted and all(path.is_file() for path in paths)
     with progress.part("mirroring keyframes"):
-        made = write_mirrored(keyframes, pictures, axis=axis, keep=keep, overwrite=True)
-    paths = [pictures / one for one in mirrored_names(len(keyframes))]
+        made = mirror_keyframes([read_image(path) for path in keyframes], axis=axis, keep=keep)
+        if not painted:
+            write_mirrored(made, folder, overwrite=overwrite)
     with progress.part("planning") as part:
         marks = [sha256_of_file(path) for path in keyframes]
-        file, plan = plan_dance(labels, made, paths, folder, made_from=marks, wishes=wishes, progress=part)
+        planned, plan = plan_dance(labels, made, paths, file.parent, made_from=marks, wishes=wishes, progress=part)
     frames = [image.pixels for image in made.pictures]
-    write_image(folder / f"{stem}{CHART}", plan_chart(plan, frames, made.mirror, title=folder.name), overwrite=True)
-    write_file(folder / name, file, overwrite=True)
-    return file
+    write_image(chart, plan_chart(plan, frames, made.mirror, title=file.name), overwrite=overwrite)
+    write_file(file, planned, overwrite=overwrite)
+    return planned
 
 
 def job_of(
@@ -242,7 +272,7 @@ def make_dance(
     kept = _Kept(folder, anew=overwrite, progress=progress)
     choreography = kept.choreography(reference, hearing)
     heard = choreography if song is None else kept.beats(song, hearing)
-    plan = kept.plan(choreography.labels, keyframes, wishes)
+    plan = kept.plan(choreography.labels, keyframes, wishes or Wishes())
     job, notes = job_of(
         folder / PLAN,
         heard,
@@ -260,7 +290,7 @@ def make_dance(
 
 @dataclass(frozen=True)
 class _Kept:
-    """The files of a dance, used where they are there and made where they are not."""
+    """The files of a dance, used where they fit what is asked and made where they do not."""
 
     folder: Path
     anew: bool
@@ -268,30 +298,45 @@ class _Kept:
 
     def choreography(self, reference: Reference, hearing: Hearing) -> ChoreographyFile:
         path, mark = self.folder / CHOREOGRAPHY, sha256_of_file(existing_file(reference.film))
+        asked = f"{hearing.words} {reference.words}"
         found = self._read(path, ChoreographyFile)
-        if found is not None and found.made_from in ("", mark):
+        if found is not None and self._fits(path, found.made_from in ("", mark) and found.asked in ("", asked)):
             return found
+        if reference.poses is None:
+            find_people()  # that they are not there is better said before the song is listened to
         beats = hearing.beats(reference.film, self.progress)
-        return write_labels_of(self.folder, reference, beats, progress=self.progress)
+        return write_labels_of(path, reference, beats, asked=asked, overwrite=True, progress=self.progress)
 
     def beats(self, song: Path, hearing: Hearing) -> BeatsFile:
         path, mark = self.folder / BEATS, sha256_of_file(existing_file(song))
         found = self._read(path, BeatsFile)
-        if found is not None and found.made_from in ("", mark):
+        if found is not None and self._fits(path, found.made_from in ("", mark)):
             return found
         made = hearing.beats(song, self.progress)
         write_file(path, made, overwrite=True)
         return made
 
-    def plan(self, labels: Sequence[Label], keyframes: Sequence[Path], wishes: Wishes | None) -> PlanFile:
-        found = self._read(self.folder / PLAN, PlanFile)
-        marks = tuple(sha256_of_file(existing_file(path)) for path in keyframes)
-        if found is not None and found.labels == tuple(labels) and found.made_from in ((), marks):
-            return found
-        return write_plan_of(self.folder, labels, keyframes, wishes=wishes, progress=self.progress)
+    def plan(self, labels: Sequence[Label], keyframes: Sequence[Path], wishes: Wishes) -> PlanFile:
+        path = self.folder / PLAN
+        found = self._read(path, PlanFile)
+        same = found is not None and found.made_from == tuple(sha256_of_file(existing_file(one)) for one in keyframes)
+        if found is not None:
+            fits = (same or not found.made_from) and found.asked in ("", wishes.words)
+            if self._fits(path, fits and found.labels == tuple(labels)):
+                return found
+        return write_plan_of(
+            path, labels, keyframes, wishes=wishes, painted=same, overwrite=True, progress=self.progress
+        )
 
     def _read(self, path: Path, model: type[FormT]) -> FormT | None:
-        if self.anew or not path.is_file():
-            return None
-        self.progress.say(f"Using {path}; --overwrite makes it anew.")
-        return read_file(path, model)
+        return None if self.anew or not path.is_file() else read_file(path, model)
+
+    def _fits(self, path: Path, fits: bool) -> bool:
+        """Say whether a file is used; one that is not is put aside, since a person may have worked on it."""
+        if fits:
+            self.progress.say(f"Using {path}; --overwrite makes it anew.")
+            return True
+        aside = beside(path, ".old.json")
+        path.replace(aside)
+        self.progress.say(f"{path} was made for something else; it is now {aside.name}.")
+        return False

@@ -212,6 +212,8 @@ def _check_inputs(job: Job, system: System) -> None:
                 f"{system.name} takes one film, animation or folder of pictures ({names}); got {len(job.inputs)}.",
                 "Name one.",
             )
+    elif system.reads == "song" and not all(isinstance(source, Path) for source in job.inputs):
+        raise InputError(f"{system.name} reads files; a picture in memory was given.", "Write it to a file first.")
     elif len(job.inputs) < system.fewest:
         raise InputError(
             f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",

@@ -96,8 +96,9 @@ def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 def _beats(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
-    from keyweave.systems.dance.files import write_file  # noqa: PLC0415
+    from keyweave.systems.dance.files import BeatsFile, check_name, write_file  # noqa: PLC0415
 
+    check_name(args.output, BeatsFile)
     refuse_existing(args.output, overwrite=args.overwrite)
     made = _hearing(args).beats(args.song, progress)
     write_file(args.output, made, overwrite=args.overwrite)
@@ -111,11 +112,11 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.systems.dance.files import BeatsFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
 
-    refuse_existing(args.output, overwrite=args.overwrite)
+    refuse_existing(args.output, overwrite=args.overwrite)  # before the song is listened to
     hearing = _hearing(args)
     beats = read_file(args.beats, BeatsFile) if args.beats else hearing.beats(args.dance, progress)
     reference = _reference(args, args.dance)
-    made = write_labels_of(args.output.parent, reference, beats, name=args.output.name, progress=progress)
+    made = write_labels_of(args.output, reference, beats, overwrite=args.overwrite, progress=progress)
     same = "" if made.band is None else f"the same from {made.band[0]:g} to {made.band[1]:g} ({made.unit})"
     return {
         "labels": write_labels(made.labels),
@@ -126,33 +127,34 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _mirror(args: argparse.Namespace, _: Progress) -> dict[str, Any]:
+    from keyweave.media.pictures.images import read_image  # noqa: PLC0415
+    from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
     from keyweave.systems.dance.stages import write_mirrored  # noqa: PLC0415
 
-    made = write_mirrored(args.inputs, args.output, axis=args.axis, keep=args.keep, overwrite=args.overwrite)
+    made = mirror_keyframes([read_image(path) for path in args.inputs], axis=args.axis, keep=args.keep)
+    write_mirrored(made, args.output, overwrite=args.overwrite)
     return {"written": f"{args.output}: {len(made.pictures)} pictures", "notes": list(made.notes)}
 
 
 def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.app.dancing import write_plan_of  # noqa: PLC0415
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.systems.dance.files import ChoreographyFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import read_labels  # noqa: PLC0415
     from keyweave.systems.dance.stages import story  # noqa: PLC0415
 
-    refuse_existing(args.output, overwrite=args.overwrite)
     if (args.labels is None) == (args.choreography is None):
         raise InputError("A plan needs a choreography.", "Give --labels or --choreography, one of the two.")
     given = args.choreography
     labels = read_labels(args.labels) if given is None else read_file(given, ChoreographyFile).labels
     made = write_plan_of(
-        args.output.parent,
+        args.output,
         labels,
         args.inputs,
         wishes=_wishes(args, len(args.inputs)),
         axis=args.axis,
         keep=args.keep,
-        name=args.output.name,
+        overwrite=args.overwrite,
         progress=progress,
     )
     return {"plan": story(made), "written": str(args.output), "notes": [*made.notes, made.relaxed]}
@@ -161,11 +163,11 @@ def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 def _render(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.app.dancing import job_of  # noqa: PLC0415
     from keyweave.app.jobs import run_job  # noqa: PLC0415
-    from keyweave.systems.dance.files import BeatsFile, read_file  # noqa: PLC0415
+    from keyweave.systems.dance.files import read_beats  # noqa: PLC0415
 
     job, notes = job_of(
         args.plan,
-        read_file(args.beats, BeatsFile),
+        read_beats(args.beats),
         args.music,
         given=_given(args),
         engine=args.engine,
@@ -228,7 +230,13 @@ def _plan_parser() -> Parser:
 def _render_parser() -> Parser:
     def fill(parser: Parser) -> None:
         parser.add_argument("plan", type=Path, metavar="PLAN", help="a plan that was written (.json)")
-        parser.add_argument("--beats", type=Path, required=True, metavar="FILE", help="the beats of the song (.json)")
+        parser.add_argument(
+            "--beats",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="the beats of the song, or its choreography (.json)",
+        )
         parser.add_argument("--music", type=Path, required=True, metavar="SONG", help="the song")
         _add_output(parser, "FILM", "the film; its ending chooses the format")
         _add_film(parser)

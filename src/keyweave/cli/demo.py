@@ -72,7 +72,7 @@ def _dance(args: argparse.Namespace) -> int:
         f"""\
 The dance is here:   {made.result.path}  ({film_words(made.result)}, with its song)
 Its choreography:    {labels}, found in {args.output / "dancer"}
-How it was planned:  {made.folder / "plan.png"}, {made.folder / "labels.png"}
+How it was planned:  {made.folder / "plan.png"}, {made.folder / "choreography.png"}
 
 Try next:
   edit {made.folder / "choreography.json"}, remove {made.result.path}, and run

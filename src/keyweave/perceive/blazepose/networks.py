@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from keyweave.base.errors import MissingExtra, ModelError
-from keyweave.base.extras import install_line
+from keyweave.base.errors import ModelError
+from keyweave.base.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,12 +61,5 @@ def sigmoid(numbers: Floats) -> Floats:
 
 
 def _litert() -> Any:
-    try:
-        return importlib.import_module("ai_edge_litert.interpreter")
-    except ModuleNotFoundError as fault:
-        if fault.name != "ai_edge_litert":
-            raise  # installed but broken: the true cause must stay visible
-        raise MissingExtra(
-            "Finding poses needs the package ai-edge-litert, which is not installed.",
-            f"Install it with: {install_line('dance')}",
-        ) from None
+    need("ai_edge_litert", "finding poses")
+    return importlib.import_module("ai_edge_litert.interpreter")

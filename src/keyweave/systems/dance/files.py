@@ -86,6 +86,7 @@ class ChoreographyFile(_Beaten):
     labels: Labels = Field(description="a label for each segment, such as A-A'-B")
     reference: str = Field("", description="the name of the dance")
     made_from: str = Field("", description="its checksum; what was made from another file is made anew")
+    asked: str = Field("", description="what was asked; labels are found anew if something else is")
     threshold: float = Field(0, description="segments nearer than this were taken for the same motion")
     mirror_threshold: float = Field(0, description="the same for mirror images")
     band: tuple[float, float] | None = Field(None, description="thresholds that give the same labels, mirrors aside")
@@ -114,6 +115,7 @@ class PlanFile(_Form):
         description="for each label the keyframes that it begins and ends in, counted from 1"
     )
     made_from: tuple[str, ...] = Field((), description="checksums of the keyframes; a plan for others is made anew")
+    asked: str = Field("", description="what was asked; a plan is made anew if something else is")
     relaxed: str = Field("", description="which rules were given up; told, not read")
     cost: float = Field(0, description="how far the subject moves over all transitions, in pixels of 576 rows")
     proved: bool = Field(default=False, description="whether no plan moves less")
@@ -144,9 +146,26 @@ def read_file(path: Path, model: type[FormT]) -> FormT:
     return read_form(path, model, WORDS[model])
 
 
+def read_beats(path: Path) -> BeatsFile | ChoreographyFile:
+    """Read beats, which a choreography tells too."""
+    try:
+        return read_file(path, BeatsFile)
+    except InputError as fault:
+        try:
+            return read_file(path, ChoreographyFile)
+        except InputError:
+            raise fault from None
+
+
 def write_file(path: Path, form: _Form, *, overwrite: bool = False) -> None:
     """Write one of these files, whole or not at all."""
     write_text(path, form_text(form, WORDS[type(form)], whole=True), overwrite=overwrite)
+
+
+def check_name(path: Path, model: type[BaseModel]) -> None:
+    """Refuse a name that one of these files cannot have."""
+    if path.suffix != ".json":
+        raise InputError(f"{path} is no name for a {WORDS[model]}.", "Let it end in .json.")
 
 
 def pictures_of(plan: PlanFile, folder: Path) -> Sequence[Path]:

@@ -18,7 +18,7 @@ from keyweave.timeline.film import KeyframeFilm
 from keyweave.timeline.renderer import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from keyweave.media.types import Frame, Image, Sound
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DanceFilm:
-    """Keyframes on the beats of a song; a `timeline.film.Film`.
+class DanceFilm(KeyframeFilm):
+    """Keyframes on the beats of a song.
 
     Args:
         timeline: in which every picture that comes again is the very same object.
@@ -38,23 +38,7 @@ class DanceFilm:
         song: the file that is heard.
     """
 
-    timeline: Timeline
-    rate: Fraction
     song: Path
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of every frame."""
-        return self.timeline.size
-
-    @property
-    def frame_count(self) -> int:
-        """How many frames it will have."""
-        return self.timeline.frame_count(self.rate)
-
-    def doubts(self) -> Iterator[str]:
-        """Say so if nobody will move."""
-        return KeyframeFilm(self.timeline, self.rate).doubts()
 
     def sound(self) -> Sound | None:
         """Return the song, as long as the frames."""
@@ -66,7 +50,7 @@ class DanceFilm:
         """Draw the frames by the one renderer; a way that is danced again is not drawn again."""
         with tempfile.TemporaryFile() as store:
             once = _Once(engine, _asked(self.timeline, self.rate), store, seed)
-            yield from KeyframeFilm(self.timeline, self.rate).frames(once, seed=seed, progress=progress, reach=reach)
+            yield from super().frames(once, seed=seed, progress=progress, reach=reach)
 
 
 def _asked(timeline: Timeline, rate: Fraction) -> dict[Way, Counter[Fraction]]:
@@ -114,15 +98,18 @@ class _Once:
             if sum(needed.values()) == len(times):  # it is danced only once
                 yield from self.engine(first, last, times, seed=derive(self.seed, "way", number), progress=progress)
                 return
-            self._draw(first, last, sorted(needed), number, way)
+            with progress.part("ahead", 0.0, len(needed)) as part:
+                times_ahead = sorted(needed)
+                drawn = self.engine(first, last, times_ahead, seed=derive(self.seed, "way", number), progress=part)
+                self._keep(way, times_ahead, drawn, shape)
         for time in times:
             self.store.seek(self._places[way, time])
             yield np.frombuffer(self.store.read(int(np.prod(shape))), np.uint8).reshape(shape)
             progress.step()
 
-    def _draw(self, first: Image, last: Image, times: Sequence[Fraction], number: int, way: Way) -> None:
-        drawn = iter(self.engine(first, last, times, seed=derive(self.seed, "way", number), progress=SILENT))
+    def _keep(self, way: Way, times: Sequence[Fraction], drawn: Iterable[Frame], shape: tuple[int, ...]) -> None:
+        frames = iter(drawn)
         for time in times:
-            frame = checked(next(drawn, None), first.pixels.shape)
+            frame = checked(next(frames, None), shape)
             self._places[way, time] = self.store.seek(0, 2)
             self.store.write(np.ascontiguousarray(frame).tobytes())

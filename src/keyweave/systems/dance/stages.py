@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,22 +16,21 @@ from keyweave.base.files import replacing_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import open_frames
-from keyweave.media.pictures.images import read_image, write_image
+from keyweave.media.pictures.images import write_image
 from keyweave.media.sound.audio import read_audio
 from keyweave.perceive.beats import find_beats
 from keyweave.perceive.flow import estimate_flow
-from keyweave.perceive.tracks import read_track
 from keyweave.systems.dance.assignment import solve
 from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
 from keyweave.systems.dance.graph import HIGH, LOW, measure_motions
 from keyweave.systems.dance.labels import Label, read_labels, write_labels
-from keyweave.systems.dance.mirror import mirror_keyframes
 from keyweave.systems.dance.motions import motion_of
 from keyweave.systems.dance.naming import label_segments
 from keyweave.systems.dance.segments import beats_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from keyweave.media.types import Frame
     from keyweave.perceive.beats import Octave
@@ -96,23 +94,24 @@ def _cropped(frames: Iterator[Frame], crop: Box | None, size: tuple[int, int]) -
 
 
 def label_dance(
-    track: JointTrack | RotationTrack | Path,
+    track: JointTrack | RotationTrack,
     beats: BeatsFile,
     *,
     threshold: float | None = None,
     mirror_threshold: float | None = None,
+    asked: str = "",
 ) -> tuple[ChoreographyFile, Labelling]:
     """Name the motions of a dance.
 
     Args:
-        track: how the dancer moves, or a file that tells it.
+        track: how the dancer moves.
         beats: of the song that is danced to.
         threshold: segments nearer than this are the same motion; found from the dance if not given.
         mirror_threshold: the same for mirror images.
+        asked: in what words this was asked for.
     """
-    moved = read_track(track) if isinstance(track, Path) else track
     spans = [(float(segment.start), float(segment.stop)) for segment in beats.segments()]
-    found = label_segments(motion_of(moved), spans, threshold=threshold, mirror_threshold=mirror_threshold)
+    found = label_segments(motion_of(track), spans, threshold=threshold, mirror_threshold=mirror_threshold)
     low, high = found.band
     return (
         ChoreographyFile(
@@ -123,6 +122,7 @@ def label_dance(
             labels=found.labels,
             reference=beats.song,
             made_from=beats.made_from,
+            asked=asked,
             threshold=round(found.threshold, 4),
             mirror_threshold=round(found.mirror_threshold, 4),
             band=(round(low, 4), round(min(high, 9.0), 4)),
@@ -132,16 +132,12 @@ def label_dance(
     )
 
 
-def write_mirrored(
-    keyframes: Sequence[Path], folder: Path, *, axis: float | None = None, keep: bool = False, overwrite: bool = False
-) -> Mirrored:
+def write_mirrored(made: Mirrored, folder: Path, *, overwrite: bool = False) -> None:
     """Write keyframes before their shared background, and their mirrored ones: 01.png, 01m.png, 02.png and so on."""
-    made = mirror_keyframes([read_image(path) for path in keyframes], axis=axis, keep=keep)
     with replacing_folder(folder, overwrite=overwrite) as part:
-        for name, picture in zip(mirrored_names(len(keyframes)), made.pictures, strict=True):
+        for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
             write_image(part / name, picture)
         write_image(part / "background.png", made.background)
-    return made
 
 
 def mirrored_names(count: int) -> list[str]:
@@ -169,6 +165,13 @@ class Wishes:
     pins: Mapping[Label, tuple[int, int]] | None = None
     mirrored_poses: tuple[str, ...] = ()
     seconds: float = 60.0
+
+    @property
+    def words(self) -> str:
+        """The wishes in words, the same for the same."""
+        pins = " ".join(f"{label}={a + 1}>{b + 1}" for label, (a, b) in sorted((self.pins or {}).items()))
+        poses = ",".join(sorted(self.mirrored_poses))
+        return f"motion {self.low:g}:{self.high:g} transition {self.least_transition:g} pins [{pins}] poses [{poses}]"
 
 
 def plan_dance(
@@ -213,6 +216,7 @@ def plan_dance(
             pictures=tuple(os.path.relpath(path, folder).replace(os.sep, "/") for path in pictures),
             pairs={str(label): (first + 1, last + 1) for label, (first, last) in plan.pairs.items()},
             made_from=tuple(made_from),
+            asked=wishes.words,
             relaxed=plan.relaxed,
             cost=round(plan.cost, 3),
             proved=plan.proved,
