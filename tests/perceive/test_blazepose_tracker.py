@@ -320,7 +320,7 @@ def litert(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         known = importlib.import_module
 
         def found(name: str) -> Any:
-            if name.split(".")[0] == "ai_edge_litert":
+            if name.split(".", maxsplit=1)[0] == "ai_edge_litert":
                 if isinstance(module, Exception):
                     raise module
                 return module
