@@ -64,6 +64,17 @@ def test_a_training_goes_on_under_a_longer_plan_until_its_rate_falls():
     assert plan.goes_on(plan, 1000)
 
 
+def test_a_finished_training_is_taken_up_again():
+    plan = Plan(steps=1000, batch=2, learning_rate=2, warm_up=10, fall=0.2, end=0.1)
+    longer = replace(plan, steps=1500, rises=(1000,))
+    assert longer.goes_on(plan, 1000)
+    assert not replace(longer, rises=(900,)).goes_on(plan, 1000)
+    assert [longer.rate(1000 + step) for step in range(500)] == [replace(plan, steps=500).rate(k) for k in range(500)]
+    assert Plan.from_dict(longer.as_dict()) == longer
+    with pytest.raises(InputError, match="later and later"):
+        replace(plan, rises=(1000,))
+
+
 @pytest.mark.parametrize("fall", [0.0, -1.0, 1.5])
 def test_a_rate_falls_over_a_share(fall: float):
     with pytest.raises(InputError, match="share of 0 to 1"):

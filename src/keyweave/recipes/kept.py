@@ -16,7 +16,7 @@ _FILE = "budget.json"
 
 
 def keep_budget(folder: Path, budget: Any) -> None:
-    """Write a budget, a flat dataclass of whole numbers, into a folder that may not be there yet."""
+    """Write a budget, a dataclass of whole numbers and rows of them, into a folder that may not be there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / _FILE, json.dumps(vars(budget), indent=2) + "\n", overwrite=True)
 
@@ -28,8 +28,13 @@ def kept_budget(folder: Path, kind: type[T]) -> T | None:
         return None
     try:
         found = json.loads(existing_file(path).read_text(encoding="utf-8"))
-        if all(type(value) is int and value >= 0 for value in found.values()):
+        found = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        if all(_whole(value) for value in found.values()):
             return kind(**found)
     except (ValueError, TypeError, AttributeError):
         pass
     raise InputError(f"{path} is no budget of this training.", "Name a new folder, or mend the file.")
+
+
+def _whole(value: Any) -> bool:
+    return all(type(number) is int and number >= 0 for number in (value if isinstance(value, tuple) else (value,)))

@@ -49,6 +49,7 @@ class Budget:
         motion: steps of the network.
         seed: decides all chance.
         tested: how many test clips it is measured on in the end.
+        rises: steps of the network at which it was finished, and taken up again.
     """
 
     squares: int = 1000
@@ -57,6 +58,7 @@ class Budget:
     motion: int = 4000
     seed: int = 0
     tested: int = 200
+    rises: tuple[int, ...] = ()
 
     def plan(self, stage: Literal["squares", "frames", "motion"]) -> Plan:
         """Return the numbers of a stage."""
@@ -64,7 +66,15 @@ class Budget:
             "squares": Plan(self.squares, 8, 2e-3, warm_up=40, average=0.995, keep_every=100, validate_every=250),
             "frames": Plan(self.frames, 8, 5e-4, warm_up=40, average=0.995, keep_every=100),
             "motion": Plan(
-                self.motion, 24, 1e-3, warm_up=50, fall=0.3, average=0.999, keep_every=100, validate_every=250
+                self.motion,
+                24,
+                1e-3,
+                warm_up=50,
+                fall=0.3,
+                rises=self.rises,
+                average=0.999,
+                keep_every=100,
+                validate_every=250,
             ),
         }
         return replace(plans[stage], follower="muon", seed=self.seed)

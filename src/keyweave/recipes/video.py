@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FRAMES = 14
 _TOLD = 64  # how wide the embedding of a picture is
-_MEAN, _SPREAD = 0.5, 1.4  # of the logarithm of the noise that is trained on
+_MEAN, _SPREAD = 1.2, 1.6  # of the logarithm of noise; where things go is decided at much
 _UNTOLD = 0.1  # how often the network is told nothing, so that guidance can lead away from it
 _STILL = 0.25  # what a place counts that stays as it is; one that changes by the spread of latents counts 1 more
 _MEASURED, _TOGETHER = 96, 16

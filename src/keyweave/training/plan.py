@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from keyweave.base.errors import InputError
@@ -25,6 +26,7 @@ class Plan:
         fall: the share of the steps after that in which the rate falls; with less than 1, a training can be made longer
             while it has not begun to fall.
         end: the share of the rate that is left at the last step.
+        rises: steps at which a training that was over is taken up again, at the highest rate.
         betas: of AdamW.
         weight_decay: how fast weights shrink, in learning rates.
         clip: the longest gradient that is followed whole.
@@ -43,6 +45,7 @@ class Plan:
     warm_up: int = 100
     fall: float = 1.0
     end: float = 0.02
+    rises: tuple[int, ...] = ()
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     clip: float = 1.0
@@ -61,18 +64,24 @@ class Plan:
             raise InputError(f"A learning rate falls over a share of 0 to 1 of a training; got {self.fall:g}.")
         if self.learning_rate <= 0:
             raise InputError(f"A learning rate is above 0; got {self.learning_rate:g}.")
+        if any(later <= earlier for earlier, later in pairwise((0, *self.rises, self.steps))):
+            raise InputError(f"A learning rate rises again at later and later steps before {self.steps}.")
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
+        begin = max((rise for rise in self.rises if rise <= step), default=0)
+        steps = min((rise for rise in self.rises if rise > step), default=self.steps) - begin
+        step -= begin
         if step < self.warm_up:
             return self.learning_rate * (step + 1) / self.warm_up
-        passed = (step - self.warm_up) / max(1, self.steps - 1 - self.warm_up)
+        passed = (step - self.warm_up) / max(1, steps - 1 - self.warm_up)
         fallen = min(1.0, max(0.0, (passed - 1 + self.fall) / self.fall))
         return self.learning_rate * (self.end + (1 - self.end) * (1 + math.cos(math.pi * fallen)) / 2)
 
     def goes_on(self, earlier: Plan, done: int) -> bool:
         """Tell whether so many steps of an earlier plan are what this plan would have done."""
-        same = replace(earlier, steps=self.steps, keep_every=self.keep_every, validate_every=self.validate_every)
+        free = ("steps", "rises", "keep_every", "validate_every")
+        same = replace(earlier, **{name: getattr(self, name) for name in free})
         return same == self and all(self.rate(step) == earlier.rate(step) for step in range(done))
 
     def following(self, step: int) -> float:
@@ -98,4 +107,4 @@ class Plan:
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Plan:
         """Read what `as_dict` wrote."""
-        return cls(**{**row, "betas": tuple(row["betas"])})
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
