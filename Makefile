@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NEEDS := pyproject.toml constraints.txt
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo demo-dance test test-all lint format docs tables pictures clean
 
@@ -17,10 +18,10 @@ demo-dance: $(VENV)/.dance ## let a drawn creature dance
 	@$(BIN)/keyweave demo dance -o demo-dance --overwrite
 
 test: $(VENV)/.dev ## run the tests (a few minutes)
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: $(VENV)/.dev ## run the tests, the slow ones too
-	@$(BIN)/python -m pytest -m "slow or not slow"
+	@$(PYTEST) -m "slow or not slow"
 
 lint: $(VENV)/.dev ## check style and types
 	@$(BIN)/ruff check .

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import hypothesis
 import numpy as np
 import pytest
@@ -14,6 +15,15 @@ from PIL import Image as PillowImage
 
 hypothesis.settings.register_profile("keyweave", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("keyweave")
+
+
+def pytest_configure() -> None:
+    """Share the cores between the processes that test: threads that contend are many times slower than one."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes > 1:
+        threads = max(1, (os.cpu_count() or 1) // processes)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        cv2.setNumThreads(threads)
 
 
 @pytest.fixture(autouse=True)
