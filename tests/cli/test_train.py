@@ -160,7 +160,7 @@ def embedded_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("embedded_judge")
 def test_toy_video_from_end_to_end_in_two_processes_and_killed_on_the_way(tmp_path: Path):
     """The stages follow one another in both; what is made loads, and its card holds."""
-    tiny = Budget(squares=2, frames=2, clips=24, motion=3, tested=2)
+    tiny = Budget(squares=2, frames=2, clips=24, details=2, motion=3, tested=2)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     keep_budget(killed, tiny)
     keep_budget(whole, tiny)

@@ -13,7 +13,7 @@ from keyweave.models.loading import load
 from keyweave.perceive.features import load_features
 from keyweave.recipes import toy_video
 from keyweave.recipes.scores import video_scores
-from keyweave.recipes.toy_video import STAGES, Budget, work
+from keyweave.recipes.toy_video import LEARNT, STAGES, Budget, work
 
 
 def test_shares_are_a_whole():
@@ -68,7 +68,7 @@ def test_the_folder_may_be_named_from_where_one_stands(
 ):
     monkeypatch.chdir(tmp_path)
     folder = Path("runs") / "toy-video"
-    for stage in ("squares", "frames", "motion"):
+    for stage in LEARNT:
         (folder / stage).mkdir(parents=True)
         (folder / stage / "journal.jsonl").write_text('{"step": 0, "seconds": 3600}\n')
     monkeypatch.setattr(
@@ -77,5 +77,5 @@ def test_the_folder_may_be_named_from_where_one_stands(
     monkeypatch.setattr(toy_video, "video_scores", lambda *_, **__: {"clips": 2.0})
     judge: Any = None
     card = toy_video.finish(folder, Budget(), judge)
-    assert (card.steps, card.hours, card.scores) == (3, 3.0, {"clips": 2.0})
+    assert (card.steps, card.hours, card.scores) == (4, 4.0, {"clips": 2.0})
     assert verify(folder / "model") == []

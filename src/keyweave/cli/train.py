@@ -125,7 +125,8 @@ def _plan_video(args: argparse.Namespace, processes: int, progress: Progress) ->
     _tell(
         args,
         {**vars(budget), "processes": processes, "bytes": found.bytes},
-        f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames",
+        f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames, "
+        f"{budget.details} of the decoder alone",
         f"clips encoded: {budget.clips:,}",
         f"motion: {budget.motion} steps of 24 clips",
         f"{args.minutes:g} minutes with {processes} processes of about {size_words(2 * found.bytes)} each",

@@ -98,8 +98,8 @@ class AutoencoderTask:
         with single_frames(self._model):
             posterior = encode(self._model, pictures)
             made = decode(self._model, posterior.mean + posterior.std * noise, 1)
-        fault = _likeness(made, pictures)
-        return fault + _NOISE * posterior.kl().mean(), {"psnr": _psnr(made.detach(), pictures)}
+        fault = likeness(made, pictures)
+        return fault + _NOISE * posterior.kl().mean(), {"psnr": psnr(made.detach(), pictures)}
 
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
@@ -111,7 +111,7 @@ class AutoencoderTask:
         rows = [("real", list(frames[:_SHOWN])), ("made", list(to_frames(made[:_SHOWN])))]
         sheet = strip(rows, title=f"autoencoder, step {step}", cell_width=128)
         write_image(folder / f"autoencoder-{step:06d}.png", sheet, overwrite=True)
-        return {"psnr": _psnr(made, real), **_colors_kept(made, real)}
+        return {"psnr": psnr(made, real), **_colors_kept(made, real)}
 
     def _through(self, pictures: Tensor) -> Tensor:
         return decode(self._model, encode(self._model, pictures).mode(), 1).clamp(-1, 1).cpu()
@@ -157,11 +157,19 @@ def _in_space_only(
     return block.spatial_res_block(hidden_states, temb)
 
 
-def _likeness(made: Tensor, real: Tensor) -> Tensor:
-    """Return how far pictures (B, 3, H, W) are apart: in light, in colour, in the large, and at edges."""
+def likeness(made: Tensor, real: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return how far pictures (B, 3, H, W) are apart: in light, in colour, in the large, and at edges.
+
+    Args:
+        made: pictures.
+        real: the right ones.
+        weight: (B, 1, H, W) what each place counts; all the same without.
+    """
     turn = torch.tensor([[1, 1, 1], [1, -1, 0], [1, 1, -2]], dtype=made.dtype, device=made.device)
     turn = turn / turn.norm(dim=1, keepdim=True) * torch.tensor([1, _COLORFUL, _COLORFUL]).to(made)[:, None]
     fault = torch.einsum("ij,bjhw->bihw", turn, made - real)
+    if weight is not None:
+        fault = fault * weight
     coarse = functional.avg_pool2d(fault, 8)
     edges = fault.diff(dim=2).abs().mean() + fault.diff(dim=3).abs().mean()
     return fault.abs().mean() + fault.square().mean() + _COARSE * coarse.abs().mean() + _EDGES * edges
@@ -176,7 +184,8 @@ def _frame(split: Split, number: int, seed: int) -> Frame:
     return shoot(scene_of(split, number, seed=seed), frames=_FRAMES).frames[number % _FRAMES]
 
 
-def _psnr(made: Tensor, real: Tensor) -> float:
+def psnr(made: Tensor, real: Tensor) -> float:
+    """Return the mean PSNR of pictures (B, 3, H, W) from -1 to 1, in dB."""
     fault = (made.clamp(-1, 1) - real).square().mean(dim=(1, 2, 3)) / 4
     return float((-10 * torch.log10(fault.clamp_min(1e-10))).mean())
 

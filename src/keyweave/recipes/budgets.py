@@ -10,6 +10,7 @@ import torch
 
 from keyweave.diffusion.vae import encode
 from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
+from keyweave.recipes.details import DetailTask
 from keyweave.recipes.toy_video import STAGES, Budget
 from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
 from keyweave.training.loop import estimate
@@ -30,6 +31,7 @@ class Measured:
         squares: seconds for a step of the autoencoder on squares.
         frames: the same on whole frames.
         clip: seconds to encode a clip.
+        details: seconds for a step of the decoder alone.
         motion: seconds for a step of the network.
         bytes: what the largest of the trained networks takes with its gradients and averages.
     """
@@ -37,6 +39,7 @@ class Measured:
     squares: float
     frames: float
     clip: float
+    details: float
     motion: float
     bytes: int
 
@@ -48,6 +51,7 @@ class Measured:
             squares=max(1, int(seconds * STAGES["squares"] / self.squares)),
             frames=max(1, int(seconds * STAGES["frames"] / self.frames)),
             clips=max(_FEWEST_CLIPS, 100 * int(clips / 100)),
+            details=max(1, int(seconds * STAGES["details"] / self.details)),
             motion=max(1, int(seconds * STAGES["motion"] / self.motion)),
             seed=seed,
             tested=min(200, max(8, int(_TESTED * minutes))),
@@ -67,11 +71,12 @@ def measure(seed: int = 0) -> Measured:
             began = time.perf_counter()
             encode(model, torch.zeros(FRAMES, 3, 64, 64))
             clip = time.perf_counter() - began
+        details = _timed(DetailTask(model, torch.zeros(24, FRAMES, CHANNELS, 8, 8), seed=seed), plans.plan("details"))
         motion = _timed(_motion(seed), plans.plan("motion"))
     finally:
         torch.set_num_threads(before)
-    largest = max(squares[1], frames[1], motion[1])
-    return Measured(squares[0], frames[0], clip, motion[0], largest)
+    largest = max(size for _, size in (squares, frames, details, motion))
+    return Measured(squares[0], frames[0], clip, details[0], motion[0], largest)
 
 
 def _timed(task: Task, plan: Plan) -> tuple[float, int]:

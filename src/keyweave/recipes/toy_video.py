@@ -16,6 +16,7 @@ from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
+from keyweave.recipes.details import DetailTask
 from keyweave.recipes.scores import video_scores
 from keyweave.recipes.video import VideoTask, family_scheduler, fresh_encoder, fresh_network
 from keyweave.training.journal import read
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
 
     from keyweave.perceive.features import ToyFeatures
     from keyweave.toyworld.scenes import Split
+    from keyweave.training.task import Task
 
-Stage = Literal["squares", "frames", "latents", "motion"]
+Stage = Literal["squares", "frames", "latents", "details", "motion"]
+Learnt = Literal["squares", "frames", "details", "motion"]
 # Shares of the time. The autoencoder bounds how sharp anything can be; motion wants to be seen again and again.
-STAGES: dict[Stage, float] = {"squares": 0.2, "frames": 0.13, "latents": 0.12, "motion": 0.55}
+STAGES: dict[Stage, float] = {"squares": 0.17, "frames": 0.1, "latents": 0.1, "details": 0.1, "motion": 0.53}
+LEARNT: tuple[Learnt, ...] = ("squares", "frames", "details", "motion")
 HELD_OUT = 200  # clips of the validation split, as latents
 _SQUARE, _WHOLE, _SQUARES = 32, 64, 4  # squares are cut out of several frames of each clip
 
@@ -46,6 +50,7 @@ class Budget:
         squares: steps of the autoencoder on squares cut out around actors, where it learns fast.
         frames: steps of the autoencoder on whole frames.
         clips: how many clips are encoded.
+        details: steps of the decoder alone, for these latents.
         motion: steps of the network.
         seed: decides all chance.
         tested: how many test clips it is measured on in the end.
@@ -55,16 +60,18 @@ class Budget:
     squares: int = 1000
     frames: int = 600
     clips: int = 6000
+    details: int = 1000
     motion: int = 4000
     seed: int = 0
     tested: int = 200
     rises: tuple[int, ...] = ()
 
-    def plan(self, stage: Literal["squares", "frames", "motion"]) -> Plan:
+    def plan(self, stage: Learnt) -> Plan:
         """Return the numbers of a stage."""
         plans = {
             "squares": Plan(self.squares, 8, 2e-3, warm_up=40, average=0.995, keep_every=100, validate_every=250),
             "frames": Plan(self.frames, 8, 5e-4, warm_up=40, average=0.995, keep_every=100),
+            "details": Plan(self.details, 8, 5e-4, warm_up=40, fall=0.5, average=0.995, keep_every=100),
             "motion": Plan(
                 self.motion,
                 24,
@@ -99,7 +106,7 @@ def work(folder: Path, budget: Budget, *, share: tuple[int, int] = (0, 1), progr
 
 def _learn(
     folder: Path,
-    stage: Literal["squares", "frames", "motion"],
+    stage: Learnt,
     budget: Budget,
     share: tuple[int, int],
     progress: Progress,
@@ -107,22 +114,26 @@ def _learn(
     kept = folder / f"{stage}-{vars(budget)[stage]}.safetensors"
     if kept.exists():
         return
-    task = motion_task(folder, budget) if stage == "motion" else _autoencoder_task(folder, stage, budget)
+    task = _task(folder, stage, budget)
     train(task, budget.plan(stage), folder / stage, title=f"toy-video: {stage}", progress=progress)
     if share[0] == 0:
         _keep(task.model, kept)
     wait_for_all()  # the next stage of every process begins with what was kept
 
 
-def _autoencoder_task(folder: Path, stage: Literal["squares", "frames"], budget: Budget) -> AutoencoderTask:
+def _task(folder: Path, stage: Learnt, budget: Budget) -> Task:
+    if stage == "motion":
+        return motion_task(folder, budget)
+    if stage == "details":
+        clips, _ = latents.read(folder / "latents", budget.clips)
+        return DetailTask(trained_autoencoder(folder, budget, "frames"), clips, seed=budget.seed)
     if stage == "squares":
         return AutoencoderTask(fresh_autoencoder(budget.seed), size=_SQUARE, frames=_SQUARES, seed=budget.seed)
-    model = _filled(fresh_autoencoder(budget.seed), folder / f"squares-{budget.squares}.safetensors")
-    return AutoencoderTask(model, size=_WHOLE, frames=1, seed=budget.seed)
+    return AutoencoderTask(trained_autoencoder(folder, budget, "squares"), size=_WHOLE, frames=1, seed=budget.seed)
 
 
 def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Progress) -> None:
-    vae = trained_autoencoder(folder, budget)
+    vae = trained_autoencoder(folder, budget, "frames").eval()
     total = -(-budget.clips // latents.TOGETHER // share[1]) + 1
     with progress.part("encoding", total=total) as part:
         wanted: tuple[tuple[Split, int], ...] = (("validation", HELD_OUT), ("train", budget.clips))
@@ -131,9 +142,9 @@ def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Prog
     wait_for_all()
 
 
-def trained_autoencoder(folder: Path, budget: Budget) -> AutoencoderKLTemporalDecoder:
-    """Return the autoencoder as it was after its last stage."""
-    return _filled(fresh_autoencoder(budget.seed), folder / f"frames-{budget.frames}.safetensors").eval()
+def trained_autoencoder(folder: Path, budget: Budget, stage: Learnt) -> AutoencoderKLTemporalDecoder:
+    """Return the autoencoder as it was after a stage."""
+    return _filled(fresh_autoencoder(budget.seed), folder / f"{stage}-{vars(budget)[stage]}.safetensors")
 
 
 def motion_task(folder: Path, budget: Budget) -> VideoTask:
@@ -164,7 +175,7 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
         assemble(folder, budget, made)
         model = load(find(str(made.resolve())))
         scores = video_scores(model, judge, budget.tested, progress=progress)
-        journals = {stage: read(folder / stage / "journal.jsonl") for stage in ("squares", "frames", "motion")}
+        journals = {stage: read(folder / stage / "journal.jsonl") for stage in LEARNT}
         return write_card(
             made,
             ModelCard(
@@ -203,7 +214,7 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
     )
     from transformers import CLIPImageProcessor  # noqa: PLC0415
 
-    vae = trained_autoencoder(folder, budget)
+    vae = trained_autoencoder(folder, budget, "details")
     clips, _ = latents.read(folder / "latents", min(budget.clips, 1000))
     vae.register_to_config(scaling_factor=scale_of(clips))
     both = torch.nn.ModuleDict({"unet": fresh_network(), "image_encoder": fresh_encoder()})
