@@ -192,7 +192,7 @@ def test_the_largest_is_followed_and_similar_ones_are_told_of():
     assert warnings == [
         (
             "2 people of similar size are in view; the largest is followed, near 80,120. "
-            "Name a point on another one to follow them."
+            "Name a point on another one (--dancer X,Y) to follow them."
         )
     ]
     assert followed([[LEFT, Drawn(230, 120, 25)]] * 3)[1] == []

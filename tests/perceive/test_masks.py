@@ -1,10 +1,14 @@
 """Subjects are told from their background: measured on creatures whose outline is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from keyweave.base.errors import InputError
-from keyweave.perceive.masks import grown, movement, shared_background, subject_masks
+from keyweave.base.errors import InputError, KeyweaveError
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
+from keyweave.perceive.masks import grown, movement, read_masks, shared_background, subject_boxes, subject_masks
 from keyweave.toyworld.creature import posing, shoot_creature
 
 SIZE = 128
@@ -93,3 +97,62 @@ def test_several_sizes_are_refused(pictures):
 def test_nobody_is_said():
     with pytest.raises(InputError, match=r"No subject was found in picture 1 of 1\. Take pictures of one subject"):
         subject_masks([np.full((40, 40, 3), 128, np.uint8)])
+
+
+def test_boxes_are_drawn_around_subjects(creature):
+    frames, truth = creature
+    for large in (1, 5):  # looked at small, told in full size
+        boxes = subject_boxes([np.repeat(np.repeat(frame, large, 0), large, 1) for frame in frames])
+        for box, mask in zip(boxes / large, truth, strict=True):
+            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+            np.testing.assert_allclose(box, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), atol=3)
+
+
+def test_a_box_is_drawn_even_around_nobody():
+    """Where nothing can be told apart, the middle is where somebody would be."""
+    (box,) = subject_boxes([np.full((50, 100, 3), 128, np.uint8)])
+    assert box.tolist() == [12, 6, 88, 44]
+
+
+SUBJECT = np.zeros((6, 8), bool)
+SUBJECT[1:4, 2:7] = True
+
+
+def test_masks_of_ones_own_are_white_or_not_transparent(tmp_path: Path):
+    grey = np.where(SUBJECT[..., None], (200, 190, 210), (90, 20, 30)).astype(np.uint8)
+    alpha = np.dstack([np.full((6, 8, 3), 5, np.uint8), np.where(SUBJECT, 180, 40).astype(np.uint8)])
+    solid = np.dstack([grey, np.full((6, 8), 255, np.uint8)])
+    for name, pixels in (("a.png", grey), ("b.png", alpha), ("c.png", solid)):
+        write_image(tmp_path / name, Image(pixels))
+    pictures = [Path("elsewhere") / name for name in ("a.png", "b.jpg", "c.png")]
+    masks = read_masks(tmp_path, pictures, [(8, 6)] * 3)
+    assert np.array_equal(masks, np.stack([SUBJECT] * 3))
+
+
+@pytest.mark.parametrize(
+    ("names", "size", "says"),
+    [
+        (["a.png", "b.png"], (8, 6), r"has no mask for b\.png\. Put a mask for each"),
+        (["a.png"], (8, 7), r"The mask .*a\.png is 8x6, its picture 8x7\. Paint masks as large as"),
+        (["empty.png"], (8, 6), r"The mask .*empty\.png marks none of its picture\. Paint the subject white"),
+        (["full.png"], (8, 6), r"The mask .*full\.png marks all of its picture"),
+        (["one/a.png", "two/a.png"], (8, 6), r"Two of the pictures are called a\.png"),
+        (["broken.png"], (8, 6), "broken.png"),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused(tmp_path: Path, names: list[str], size: tuple[int, int], says: str):
+    for name, mask in (("a.png", SUBJECT), ("empty.png", SUBJECT & False), ("full.png", SUBJECT | True)):
+        write_image(tmp_path / name, Image(np.repeat(np.where(mask, 255, 0).astype(np.uint8)[..., None], 3, axis=2)))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(KeyweaveError, match=says):
+        read_masks(tmp_path, [Path(name) for name in names], [size] * len(names))
+
+
+def test_masks_of_several_sizes_are_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="have one size"):
+        read_masks(tmp_path, [Path("a.png"), Path("b.png")], [(8, 6), (8, 7)])
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path):
+    with pytest.raises(InputError, match=r"There is no folder .*none of masks\. Put a mask for each picture into it"):
+        read_masks(tmp_path / "none", [Path("a.png")], [(8, 6)])

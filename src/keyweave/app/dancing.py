@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from keyweave.app.fields import read_options
 from keyweave.app.jobs import Job, Result, run_job, sidecar_of
 from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, refuse_existing
+from keyweave.base.files import existing_file, refuse_existing, replacing_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.pictures.images import read_image, write_image
@@ -31,19 +32,22 @@ from keyweave.systems.dance.options import DanceOptions
 from keyweave.systems.dance.plan_chart import plan_chart
 from keyweave.systems.dance.segments import keyframe_times
 from keyweave.systems.dance.stages import (
+    Masks,
     Wishes,
     beats_of,
+    fill_with,
     label_dance,
+    masks_of,
     mirrored_names,
     plan_dance,
     track_dancer,
-    write_mirrored,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from keyweave.media.types import Image
     from keyweave.perceive.poses import JointTrack, RotationTrack
     from keyweave.systems.dance.labels import Label
     from keyweave.systems.dance.stages import Box
@@ -166,6 +170,7 @@ def write_plan_of(
     keyframes: Sequence[Path],
     *,
     wishes: Wishes | None = None,
+    masks: Masks | None = None,
     axis: float | None = None,
     keep: bool = False,
     painted: bool = False,
@@ -179,6 +184,7 @@ def write_plan_of(
         labels: the choreography.
         keyframes: pictures of the subject.
         wishes: what else is asked.
+        masks: who tells subjects from the background.
         axis: see `mirror_keyframes`.
         keep: see `mirror_keyframes`.
         painted: leave the pictures of an earlier plan for the same keyframes; a person may have mended them.
@@ -189,19 +195,40 @@ def write_plan_of(
     folder, chart = beside(file, "-keyframes"), beside(file, ".png")
     for path in (file, chart):
         refuse_existing(path, overwrite=overwrite)
+    masks = masks or Masks()
     paths = [folder / name for name in mirrored_names(len(keyframes))]
     painted = painted and all(path.is_file() for path in paths)
-    with progress.part("mirroring keyframes"):
-        made = mirror_keyframes([read_image(path) for path in keyframes], axis=axis, keep=keep)
-        if not painted:
-            write_mirrored(made, folder, overwrite=overwrite)
-    with progress.part("planning") as part:
-        marks = [sha256_of_file(path) for path in keyframes]
-        planned, plan = plan_dance(labels, made, paths, file.parent, made_from=marks, wishes=wishes, progress=part)
+    images = read_keyframes(keyframes)
+    # Where there is no plan, its keyframes are not left behind either.
+    with nullcontext() if painted else replacing_folder(folder, overwrite=overwrite) as fresh:
+        with progress.part("mirroring keyframes"):
+            made = mirror_keyframes(images, axis=axis, masker=masks.masker, keep=keep)
+        with progress.part("planning") as part:
+            marks = _marks_of(keyframes, masks)
+            planned, plan = plan_dance(labels, made, paths, file.parent, made_from=marks, wishes=wishes, progress=part)
+        if fresh is not None:
+            fill_with(made, fresh)
     frames = [image.pixels for image in made.pictures]
     write_image(chart, plan_chart(plan, frames, made.mirror, title=file.name), overwrite=overwrite)
     write_file(file, planned, overwrite=overwrite)
     return planned
+
+
+def read_keyframes(paths: Sequence[Path]) -> list[Image]:
+    """Read the keyframes of a dance: two or more, of one size."""
+    if len(paths) < 2:
+        raise InputError(f"A dance needs 2 keyframes or more; got {len(paths)}.", "Six make a lively one.")
+    images = [read_image(path) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        if image.size != images[0].size:
+            sizes = f"{path} is {image.width}x{image.height}, {paths[0]} {images[0].width}x{images[0].height}"
+            raise InputError(f"Keyframes of a dance have one size; {sizes}.", "Fit them to one size first.")
+    return images
+
+
+def _marks_of(keyframes: Sequence[Path], masks: Masks) -> tuple[str, ...]:
+    """Tell what mirrored keyframes are made of."""
+    return (*(sha256_of_file(existing_file(path)) for path in keyframes), *filter(None, [masks.mark]))
 
 
 def job_of(
@@ -248,6 +275,7 @@ def make_dance(
     song: Path | None = None,
     hearing: Hearing | None = None,
     wishes: Wishes | None = None,
+    masks: str | None = None,
     given: Mapping[str, Any] | None = None,
     engine: str | None = None,
     seed: int | None = None,
@@ -264,15 +292,13 @@ def make_dance(
     refuse_existing(output, overwrite=overwrite)
     refuse_existing(sidecar_of(output), overwrite=overwrite)
     read_options(DanceOptions, {**(given or {}), "walk": (1, 2), "beats": ("0", "1")})  # before minutes of work
-    if len(keyframes) < 2:
-        raise InputError(f"A dance needs 2 keyframes or more; got {len(keyframes)}.", "Six make a lively one.")
-    for path in keyframes:
-        read_image(path)
+    read_keyframes(keyframes)
+    cut_by = masks_of(masks, keyframes, progress=progress)
     folder.mkdir(parents=True, exist_ok=True)
     kept = _Kept(folder, anew=overwrite, progress=progress)
     choreography = kept.choreography(reference, hearing)
     heard = choreography if song is None else kept.beats(song, hearing)
-    plan = kept.plan(choreography.labels, keyframes, wishes or Wishes())
+    plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by)
     job, notes = job_of(
         folder / PLAN,
         heard,
@@ -316,16 +342,16 @@ class _Kept:
         write_file(path, made, overwrite=True)
         return made
 
-    def plan(self, labels: Sequence[Label], keyframes: Sequence[Path], wishes: Wishes) -> PlanFile:
+    def plan(self, labels: Sequence[Label], keyframes: Sequence[Path], wishes: Wishes, masks: Masks) -> PlanFile:
         path = self.folder / PLAN
         found = self._read(path, PlanFile)
-        same = found is not None and found.made_from == tuple(sha256_of_file(existing_file(one)) for one in keyframes)
+        same = found is not None and found.made_from == _marks_of(keyframes, masks)
         if found is not None:
             fits = (same or not found.made_from) and found.asked in ("", wishes.words)
             if self._fits(path, fits and found.labels == tuple(labels)):
                 return found
         return write_plan_of(
-            path, labels, keyframes, wishes=wishes, painted=same, overwrite=True, progress=self.progress
+            path, labels, keyframes, wishes=wishes, masks=masks, painted=same, overwrite=True, progress=self.progress
         )
 
     def _read(self, path: Path, model: type[FormT]) -> FormT | None:

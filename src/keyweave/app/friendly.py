@@ -78,6 +78,8 @@ def dance(
     *,
     song: str | Path | None = None,
     poses: str | Path | None = None,
+    dancer: tuple[float, float] | None = None,
+    masks: str | Path | None = None,
     engine: str | None = None,
     seed: int | None = None,
     overwrite: bool = False,
@@ -92,6 +94,8 @@ def dance(
         output: where the film goes, its ending chooses the format.
         song: what is danced to; that of the reference without.
         poses: how the dancer of the reference moves, where that is known (.npz).
+        dancer: a point on who is followed, in the first frame of the reference; the largest without.
+        masks: a folder with the mask of each keyframe, or sam:REF; they are found without.
         engine: who draws the in-betweens; None for the default.
         seed: decides all chance; None to draw one, which the recipe records.
         overwrite: whether what exists may be replaced.
@@ -100,12 +104,13 @@ def dance(
     """
     from keyweave.app.dancing import Reference, make_dance  # noqa: PLC0415 - for those who dance
 
-    follow = Reference(Path(reference), None if poses is None else Path(poses))
+    follow = Reference(Path(reference), None if poses is None else Path(poses), dancer)
     return make_dance(
         [Path(path) for path in keyframes],
         follow,
         Path(output),
         song=None if song is None else Path(song),
+        masks=None if masks is None else str(masks),
         given=options,
         engine=engine,
         seed=seed,

@@ -43,6 +43,7 @@ class _Whole(Parser):
         _add_output(self, "FILM", "the film; its ending chooses the format")
         _add_dancer(self)
         _add_hearing(self)
+        _add_masks(self)
         _add_wishes(self)
         _add_film(self)
 
@@ -84,6 +85,7 @@ def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         song=args.music,
         hearing=_hearing(args),
         wishes=_wishes(args, len(args.inputs)),
+        masks=args.masks,
         given=_given(args),
         engine=args.engine,
         seed=args.seed,
@@ -126,12 +128,14 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _mirror(args: argparse.Namespace, _: Progress) -> dict[str, Any]:
+def _mirror(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.media.pictures.images import read_image  # noqa: PLC0415
     from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
-    from keyweave.systems.dance.stages import write_mirrored  # noqa: PLC0415
+    from keyweave.systems.dance.stages import masks_of, write_mirrored  # noqa: PLC0415
 
-    made = mirror_keyframes([read_image(path) for path in args.inputs], axis=args.axis, keep=args.keep)
+    masker = masks_of(args.masks, args.inputs, progress=progress).masker
+    images = [read_image(path) for path in args.inputs]
+    made = mirror_keyframes(images, axis=args.axis, masker=masker, keep=args.keep)
     write_mirrored(made, args.output, overwrite=args.overwrite)
     return {"written": f"{args.output}: {len(made.pictures)} pictures", "notes": list(made.notes)}
 
@@ -141,7 +145,7 @@ def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.systems.dance.files import ChoreographyFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import read_labels  # noqa: PLC0415
-    from keyweave.systems.dance.stages import story  # noqa: PLC0415
+    from keyweave.systems.dance.stages import masks_of, story  # noqa: PLC0415
 
     if (args.labels is None) == (args.choreography is None):
         raise InputError("A plan needs a choreography.", "Give --labels or --choreography, one of the two.")
@@ -152,12 +156,13 @@ def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         labels,
         args.inputs,
         wishes=_wishes(args, len(args.inputs)),
+        masks=masks_of(args.masks, args.inputs, progress=progress),
         axis=args.axis,
         keep=args.keep,
         overwrite=args.overwrite,
         progress=progress,
     )
-    return {"plan": story(made), "written": str(args.output), "notes": [*made.notes, made.relaxed]}
+    return {"plan": story(made), "written": str(args.output), "notes": [*filter(None, (*made.notes, made.relaxed))]}
 
 
 def _render(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
@@ -276,7 +281,13 @@ def _add_hearing(parser: Parser) -> None:
     add("--meter", choices=("4/4", "3/4"), default="4/4", help="how many beats a bar has (default: 4/4)")
 
 
+def _add_masks(parser: Parser) -> None:
+    masks = "a folder with a mask for each keyframe, named alike (white: the subject), or sam:REF for SAM 2.1"
+    parser.add_argument("--masks", metavar="FOLDER|sam:REF", help=masks)
+
+
 def _add_mirroring(parser: Parser) -> None:
+    _add_masks(parser)
     add = parser.add_argument
     add("--axis", type=float, metavar="X", help="turn subjects about this line, in pixels from the left border")
     add("--keep", action="store_true", help="leave the keyframes themselves as they are")

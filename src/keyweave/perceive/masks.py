@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 from keyweave.base.errors import InputError
+from keyweave.media.pictures.images import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from keyweave.media.types import Frame
+    from keyweave.media.types import Frame, Image
 
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]  # (H, W)
@@ -26,6 +28,8 @@ _MOST = 0.9
 _ROUNDS = 4
 _FLOOR = 14.0  # levels: differences that compression and grain make in a background that stands still
 _BOX = 0.12  # where nothing tells subject from background, the subject is looked for this far from the borders
+_ADVICE = "Take pictures of one subject before a background that stays the same, or give masks of your own."
+_ALIKE = "Put a mask for each picture into it, named alike."
 
 
 class Masker(Protocol):
@@ -44,21 +48,102 @@ def subject_masks(pictures: Sequence[Frame]) -> Mask:
     Raises:
         InputError: pictures of several sizes, or nobody is found in one of them.
     """
-    sizes = {picture.shape[:2] for picture in pictures}
-    if len(sizes) != 1:
+    _, _, masks = _looked_for(pictures)
+    for number, mask in enumerate(masks, start=1):
+        if not is_somebody(mask):
+            raise nobody(number, len(masks))
+    height, width = pictures[0].shape[:2]
+    return np.stack([_resized(mask, width, height) for mask in masks])
+
+
+def subject_boxes(pictures: Sequence[Frame]) -> Floats:
+    """Return the box around the subject of each picture, (N, 4): left, top, right and bottom in pixels.
+
+    Where nobody is told from the background clearly, it is the box in which somebody was looked for.
+    """
+    height, width = pictures[0].shape[:2]
+    small, guesses, masks = _looked_for(pictures)
+    clear = [mask if is_somebody(mask) else guess for mask, guess in zip(masks, guesses, strict=True)]
+    boxes = np.array([_box_around(mask) for mask in clear], np.float64)
+    scale = width / small[0].shape[1], height / small[0].shape[0]
+    return boxes * (*scale, *scale)
+
+
+def is_somebody(mask: Mask) -> bool:
+    """Tell whether a mask (H, W) marks a subject, not next to nothing or nearly everything."""
+    return bool(_LEAST <= mask.mean() <= _MOST)
+
+
+def nobody(number: int, count: int) -> InputError:
+    """Return what is said where no subject was found in a picture, counted from 1."""
+    return InputError(f"No subject was found in picture {number} of {count}.", _ADVICE)
+
+
+def read_masks(folder: Path, pictures: Sequence[Path], sizes: Sequence[tuple[int, int]]) -> Mask:
+    """Read the masks that somebody made, (N, H, W): of each picture the one in a folder that is named like it.
+
+    White is the subject, or what is not transparent. The mask of `pose.jpg` may also be called `pose.png`.
+
+    Args:
+        folder: that holds the masks.
+        pictures: those that they are of.
+        sizes: their width and height.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder} of masks.", _ALIKE)
+    _refuse_sizes(sizes)
+    names = [path.name for path in pictures]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"Two of the pictures are called {name}; their masks could not be told apart.")
+    return np.stack([_read_mask(folder / name, size) for name, size in zip(names, sizes, strict=True)])
+
+
+def _refuse_sizes(sizes: Sequence[tuple[int, ...]]) -> None:
+    if len(set(sizes)) != 1:
         raise InputError("Pictures that share a background have one size.", "Fit them to one size first.")
-    ((height, width),) = sizes
+
+
+def _read_mask(path: Path, size: tuple[int, int]) -> Mask:
+    found = next((one for one in (path, path.with_suffix(".png")) if one.is_file()), None)
+    if found is None:
+        raise InputError(f"{path.parent} has no mask for {path.name}.", _ALIKE)
+    image = read_image(found)
+    if image.size != size:
+        raise InputError(
+            f"The mask {found} is {image.width}x{image.height}, its picture {size[0]}x{size[1]}.",
+            "Paint masks as large as their pictures.",
+        )
+    mask = _marked(image)
+    if not mask.any() or mask.all():
+        raise InputError(
+            f"The mask {found} marks {'all' if mask.any() else 'none'} of its picture.",
+            "Paint the subject white and all else black, or make all else transparent.",
+        )
+    return mask
+
+
+def _marked(image: Image) -> Mask:
+    if image.has_alpha and (image.pixels[..., 3] < 255).any():
+        return image.pixels[..., 3] >= 128
+    return image.pixels[..., :3].mean(axis=2) >= 128
+
+
+def _looked_for(pictures: Sequence[Frame]) -> tuple[list[Frame], list[Mask], Mask]:
+    """Return small pictures, where the subject may be in each, and where it seems to be."""
+    _refuse_sizes([picture.shape[:2] for picture in pictures])
     small = [_made_small(np.ascontiguousarray(picture[..., :3])) for picture in pictures]
-    masks = np.stack([_cut_out(*each) for each in zip(small, map(_first_marks, movement(small)), strict=True)])
+    marks = [_first_marks(moved) for moved in movement(small)]
+    guesses = [each == cv2.GC_PR_FGD for each in marks]
+    masks = np.stack([_cut_out(*each) for each in zip(small, marks, strict=True)])
     if len(pictures) > 1:  # what one picture hides, another may show
         masks = np.stack([_cut_out(*each) for each in zip(small, _better_marks(small, masks), strict=True)])
-    for number, mask in enumerate(masks, start=1):
-        if not _LEAST <= mask.mean() <= _MOST:
-            raise InputError(
-                f"No subject was found in picture {number} of {len(pictures)}.",
-                "Take pictures of one subject before a background that stays the same, or give masks of your own.",
-            )
-    return np.stack([_resized(mask, width, height) for mask in masks])
+    return small, guesses, masks
+
+
+def _box_around(mask: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def movement(pictures: Sequence[Frame]) -> Floats:

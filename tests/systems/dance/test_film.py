@@ -14,7 +14,7 @@ from keyweave.media.pictures.images import write_image
 from keyweave.media.sound.audio import write_audio
 from keyweave.media.types import Audio, Frame, Image
 from keyweave.systems.dance.options import DanceOptions
-from keyweave.systems.dance.pipeline import dance, length_of
+from keyweave.systems.dance.pipeline import dance, length_of, preview_size
 
 COLORS = ((200, 30, 30), (30, 200, 30), (90, 30, 200))
 
@@ -102,6 +102,33 @@ def test_pictures_of_several_sizes_are_fitted(inputs: tuple[Path, ...], tmp_path
     assert film.size == (8, 6)
     assert next(film.frames(Counting(), seed=0)).shape == (6, 8, 4)
     assert dance(inputs, options("1,2", "0.4,2", size="16x10")).size == (16, 10)
+
+
+def test_a_preview_is_small_and_has_the_same_timing(inputs: tuple[Path, ...], tmp_path: Path):
+    for number, color in enumerate(COLORS, start=1):
+        write_image(tmp_path / f"{number}.png", Image(np.full((360, 801, 3), color, np.uint8)), overwrite=True)
+    given = {"walk": "1,2,3", "beats": "0.4,0.8,1.6", "fps": 10}
+    whole, small = dance(inputs, options(**given)), dance(inputs, options(**given, preview=True))
+    assert (whole.size, small.size) == ((801, 360), (320, 144))
+    assert list(whole.doubts()) == []
+    assert list(small.doubts()) == ["This is a preview of 320x144; without --preview the film has its full size."]
+    for one, other in zip(whole.frames(Counting(), seed=1), small.frames(Counting(), seed=1), strict=True):
+        assert (one[0, 0] == other[0, 0]).all()
+    assert dance(inputs, options(**given, preview=True, size="100x3000")).size == (10, 320)
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [
+        ((1920, 1080), (320, 180)),
+        ((1080, 1920), (180, 320)),
+        ((320, 200), (320, 200)),
+        ((97, 64), (96, 64)),
+        ((4000, 1), (320, 2)),
+    ],
+)
+def test_previews_have_even_numbers_of_pixels(size: tuple[int, int], small: tuple[int, int]):
+    assert preview_size(size) == small
 
 
 @pytest.mark.parametrize(

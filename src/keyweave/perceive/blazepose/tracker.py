@@ -146,7 +146,7 @@ class _Chase:
             self._told = True
             self._progress.warn(
                 f"{similar} people of similar size are in view; the largest is followed, near "
-                f"{people[0].x:.0f},{people[0].y:.0f}. Name a point on another one to follow them."
+                f"{people[0].x:.0f},{people[0].y:.0f}. Name a point on another one (--dancer X,Y) to follow them."
             )
 
 

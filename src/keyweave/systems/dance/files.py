@@ -114,7 +114,9 @@ class PlanFile(_Form):
     pairs: dict[str, tuple[int, int]] = Field(
         description="for each label the keyframes that it begins and ends in, counted from 1"
     )
-    made_from: tuple[str, ...] = Field((), description="checksums of the keyframes; a plan for others is made anew")
+    made_from: tuple[str, ...] = Field(
+        (), description="checksums of the keyframes, and whose masks; a plan for others is made anew"
+    )
     asked: str = Field("", description="what was asked; a plan is made anew if something else is")
     relaxed: str = Field("", description="which rules were given up; told, not read")
     cost: float = Field(0, description="how far the subject moves over all transitions, in pixels of 576 rows")

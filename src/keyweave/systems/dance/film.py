@@ -36,9 +36,18 @@ class DanceFilm(KeyframeFilm):
         timeline: in which every picture that comes again is the very same object.
         rate: frames per second.
         song: the file that is heard.
+        preview: whether it is only a small one to look at.
     """
 
     song: Path
+    preview: bool = False
+
+    def doubts(self) -> Iterator[str]:
+        """Say so if nothing will move, and if this is not the film itself."""
+        yield from super().doubts()
+        if self.preview:
+            width, height = self.size
+            yield f"This is a preview of {width}x{height}; without --preview the film has its full size."
 
     def sound(self) -> Sound | None:
         """Return the song, as long as the frames."""

@@ -24,6 +24,7 @@ from keyweave.timeline.options import (
 from keyweave.timeline.times import parse_seconds
 
 MOST_BEATS = 4096
+PREVIEW = 320  # pixels
 
 
 def _listed(value: Any) -> Any:
@@ -64,6 +65,10 @@ class DanceOptions(FilmOptions):
         le=STRONGEST,
         description="how much a motion waits and then hurries to its beat; 0 is steady",
         json_schema_extra={"metavar": "S"},
+    )
+    preview: bool = Field(
+        default=False,
+        description=f"a small film, {PREVIEW} pixels on its longer side, that shows the timing in seconds",
     )
     linear_light: LinearLight = False
     raft: RaftFile = None

@@ -7,19 +7,23 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import replacing_folder
+from keyweave.base.files import existing_file, replacing_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import open_frames
-from keyweave.media.pictures.images import write_image
+from keyweave.media.info import describe
+from keyweave.media.pictures.images import read_image, write_image
 from keyweave.media.sound.audio import read_audio
-from keyweave.perceive.beats import find_beats
+from keyweave.perceive.beats import LONGEST, find_beats
 from keyweave.perceive.flow import estimate_flow
+from keyweave.perceive.masks import read_masks, subject_masks
 from keyweave.systems.dance.assignment import solve
 from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
 from keyweave.systems.dance.graph import HIGH, LOW, measure_motions
@@ -30,10 +34,10 @@ from keyweave.systems.dance.segments import beats_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from keyweave.media.types import Frame
     from keyweave.perceive.beats import Octave
+    from keyweave.perceive.masks import Masker
     from keyweave.perceive.poses import JointTrack, PoseTracker, RotationTrack
     from keyweave.systems.dance.assignment import Plan
     from keyweave.systems.dance.mirror import Mirrored
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
     Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
 
+_SAM = "sam:"
 _PIN = re.compile(r"(\D+)=(\d{1,4}m?)>(\d{1,4}m?)")
 
 
@@ -54,6 +59,7 @@ def beats_of(
     progress: Progress = SILENT,
 ) -> BeatsFile:
     """Find the beats of a song; see `perceive.beats.find_beats`."""
+    _refuse_too_long(song)
     audio = read_audio(song)
     if audio is None:
         raise InputError(f"{song} has no sound.", "Name a song, or a film that has one.")
@@ -69,6 +75,18 @@ def beats_of(
         made_from=sha256_of_file(song),
         tempo=round(found.tempo, 2),
     )
+
+
+def _refuse_too_long(song: Path) -> None:
+    """Refuse hours of sound by what the file says of itself, before they are read."""
+    lengths = [sound.duration for sound in describe(existing_file(song)).sounds]
+    shortest = min((length for length in lengths if length is not None), default=Fraction(0))
+    if shortest > LONGEST:
+        minutes, seconds = divmod(round(shortest), 60)
+        raise InputError(
+            f"{song} lasts {minutes}:{seconds:02} minutes; a song to dance to lasts {LONGEST // 60} at most.",
+            "Cut out the part that is danced.",
+        )
 
 
 def track_dancer(
@@ -132,12 +150,49 @@ def label_dance(
     )
 
 
+@dataclass(frozen=True)
+class Masks:
+    """Who tells the subject from its background.
+
+    Args:
+        masker: who does.
+        mark: the same for the same; empty where nothing was asked.
+    """
+
+    masker: Masker = subject_masks
+    mark: str = ""
+
+
+def masks_of(text: str | None, keyframes: Sequence[Path], *, progress: Progress = SILENT) -> Masks:
+    """Return whose masks a person asked for: those in a folder, or those of sam:REF.
+
+    Args:
+        text: what was typed.
+        keyframes: what they are of.
+        progress: is told of what is downloaded.
+    """
+    if text is None:
+        return Masks()
+    if text.startswith(_SAM):
+        from keyweave.perceive.sam import sam_masker  # noqa: PLC0415 - transformers is an extra
+
+        masker = sam_masker(text.removeprefix(_SAM), progress=progress)
+        return Masks(masker, f"{_SAM}{masker.found.ref}")
+    masks = read_masks(Path(text), keyframes, [read_image(path).size for path in keyframes])
+    return Masks(lambda _: masks, f"masks {sha256(np.packbits(masks).tobytes()).hexdigest()}")
+
+
 def write_mirrored(made: Mirrored, folder: Path, *, overwrite: bool = False) -> None:
-    """Write keyframes before their shared background, and their mirrored ones: 01.png, 01m.png, 02.png and so on."""
+    """Write keyframes before their shared background, and their mirrored ones, into a folder of their own."""
     with replacing_folder(folder, overwrite=overwrite) as part:
-        for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
-            write_image(part / name, picture)
-        write_image(part / "background.png", made.background)
+        fill_with(made, part)
+
+
+def fill_with(made: Mirrored, folder: Path) -> None:
+    """Write keyframes and their mirrored ones into a folder: 01.png, 01m.png, 02.png and so on."""
+    for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
+        write_image(folder / name, picture)
+    write_image(folder / "background.png", made.background)
 
 
 def mirrored_names(count: int) -> list[str]:
