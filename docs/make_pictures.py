@@ -2,6 +2,7 @@
 
 python docs/make_pictures.py                      # those of the pages, into docs/pictures/
 python docs/make_pictures.py --generate           # those that toy-video draws: minutes
+python docs/make_pictures.py --dance              # those of the page about dances alone: two minutes
 python docs/make_pictures.py FOLDER ... -o SHEETS # folders with two pictures each: the first and the last by name
 """
 
@@ -18,7 +19,9 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 import keyweave
+from keyweave.app.dancing import CHOREOGRAPHY
 from keyweave.app.demo import make_demo
+from keyweave.app.demo_dance import KEYFRAMES, make_dance_demo
 from keyweave.app.reports import report_on
 from keyweave.diffusion.denoisers import velocity
 from keyweave.diffusion.exchange import AttentionExchange, Giving, temporal_layers
@@ -26,13 +29,21 @@ from keyweave.diffusion.image_to_video import condition_on, image_to_video
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
-from keyweave.media.curves import curves_picture
+from keyweave.media.clips import open_frames
+from keyweave.media.curves import Curve, Panel, curves_picture
 from keyweave.media.pictures.images import write_image
-from keyweave.media.sheet import strip
+from keyweave.media.sheet import contact_sheet, strip
 from keyweave.media.types import Frame, Image
 from keyweave.metrics.panels import report_panels
 from keyweave.models.finding import find
 from keyweave.models.loading import load
+from keyweave.perceive.tracks import read_track
+from keyweave.systems.dance.clock import STRONGEST, beat_warp
+from keyweave.systems.dance.files import ChoreographyFile, read_file
+from keyweave.systems.dance.matrix_chart import matrix_chart
+from keyweave.systems.dance.motions import motion_of
+from keyweave.systems.dance.naming import label_segments
+from keyweave.systems.dance.stages import mirrored_names
 from keyweave.toyworld.export import Cast, sheet, shots
 from keyweave.toyworld.landscape import landscape
 from keyweave.toyworld.scenes import KINDS, scene_of
@@ -155,9 +166,67 @@ def attention(number: int = 1005, sigma: float = 3.0) -> None:
     write_image(PICTURES / "attention.png", strip(rows, title=title, cell_width=112), overwrite=True)
 
 
+def dances() -> None:
+    """Let the drawn creature dance, and show each stage of that."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = make_dance_demo(folder)
+        for stage, width in (("choreography", 720), ("plan", 1200)):
+            write_small(f"dance-{stage}.png", keyweave.read_image(made.folder / f"{stage}.png"), width)
+        (truth,) = folder.glob("dancer/*/truth.npz")
+        segments = read_file(made.folder / CHOREOGRAPHY, ChoreographyFile).segments()
+        labelled = label_segments(
+            motion_of(read_track(truth)), [(float(one.start), float(one.stop)) for one in segments]
+        )
+        write_small("dance-matrix.png", matrix_chart(labelled, title="The drawn dancer"))
+        write_small("dance-mirror.png", mirroring(folder, made.folder / "plan-keyframes"))
+        with open_frames(folder / "dance.mp4") as film:
+            sheet_ = contact_sheet(film, title="dance.mp4", columns=8, count=24, cell_width=106)
+        write_small("dance-film.png", sheet_)
+    write_small("dance-clock.png", clock())
+
+
+def write_small(name: str, picture: Image, width: int = 1280) -> None:
+    """Write a picture of the pages with 256 colours, and no wider than that."""
+    whole = PillowImage.fromarray(picture.pixels[..., :3])
+    if whole.width > width:
+        whole = whole.resize((width, round(whole.height * width / whole.width)), PillowImage.Resampling.LANCZOS)
+    whole.quantize(256, PillowImage.Quantize.MAXCOVERAGE, kmeans=1, dither=PillowImage.Dither.NONE).save(
+        PICTURES / name, optimize=True
+    )
+
+
+def mirroring(given: Path, mirrored: Path) -> Image:
+    """Set keyframes above their mirrored ones, and the background that all share below."""
+
+    def row(folder: Path, names: list[str]) -> list[Frame]:
+        return [keyweave.read_image(folder / name).pixels[..., :3] for name in names]
+
+    rows = [
+        ("given", row(given, [f"pose-{number}.png" for number in range(1, KEYFRAMES + 1)])),
+        ("mirrored", row(mirrored, mirrored_names(KEYFRAMES)[KEYFRAMES:])),
+        ("background", row(mirrored, ["background.png"])),
+    ]
+    return strip(rows, title="The subject is turned round, not the place", cell_width=150)
+
+
+def clock() -> Image:
+    """Show how a motion goes from one beat to the next, at three strengths."""
+    hundredths = np.linspace(0, 1, 101)
+    names, way, speed = ("steady (0)", "as it is (1)", f"strongest ({STRONGEST:g})"), [], []
+    for name, strength in zip(names, (0, 1, STRONGEST), strict=True):
+        passed, come = np.array(beat_warp(strength).knots, np.float64).T
+        way.append(Curve(name, np.interp(hundredths, passed, come).tolist()))
+        speeds = np.interp(hundredths, (passed[:-1] + passed[1:]) / 2, np.diff(come) / np.diff(passed))
+        speed.append(Curve(name, speeds.tolist()))
+    panels = [Panel("how far the motion has come", way, floor=0, ceiling=1), Panel("how fast it is", speed, floor=0)]
+    return curves_picture(panels, title="From one beat to the next, by --strength", width=800, axis="%")
+
+
 def pages() -> None:
     """Draw all pictures of the pages."""
     world()
+    dances()
     for name, scene in SCENES.items():
         title = (scene.__doc__ or "").splitlines()[0].rstrip(".")
         write_image(PICTURES / f"flow-{name}.png", sheet_of(scene(0), scene(1), title), overwrite=True)
@@ -176,11 +245,14 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("-o", "--output", type=Path, default=Path("sheets"))
     parser.add_argument("--generate", action="store_true")
+    parser.add_argument("--dance", action="store_true")
     options = parser.parse_args()
     if options.generate:
         generations()
         attention()
-    elif not options.folders:
+    if options.dance:
+        dances()
+    elif not (options.generate or options.folders):
         pages()
     for folder in options.folders:
         pictures = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg", ".webp"))

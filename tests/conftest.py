@@ -2,7 +2,9 @@
 
 import importlib
 import os
-from collections.abc import Iterator
+import string
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -128,3 +130,97 @@ def tiny_folder(tiny_video: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     parts: dict[str, Any] = {name: part for name, part in vars(tiny_video).items() if name != "image_processor"}
     StableVideoDiffusionPipeline(**parts, feature_extractor=tiny_video.image_processor).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_flux(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A tiny text-to-image model and its ControlNet, of FLUX.1's classes, random; whoever changes them takes copies."""
+    return write_tiny_flux(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def make_flux() -> Callable[..., tuple[Path, Path]]:
+    """Write one of another width."""
+    return write_tiny_flux
+
+
+def tokenizers() -> tuple[Any, Any]:
+    """Two that read letters, as the real ones do where they know no longer piece."""
+    import transformers
+
+    letters = [*string.ascii_lowercase, *string.punctuation]
+    pieces = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    clip = transformers.CLIPTokenizer(
+        vocab={piece: n for n, piece in enumerate(pieces)}, merges=[], model_max_length=77
+    )
+    vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((x, -3.0) for x in letters)]
+    return clip, transformers.T5Tokenizer(vocab=vocab, extra_ids=0, model_max_length=32)
+
+
+def write_tiny_flux(folder: Path, *, channels: int = 4, pixels: bool = True) -> tuple[Path, Path]:
+    """Write both as diffusers does; the ControlNet looks at pixels or at latents."""
+    import diffusers
+    import torch
+    import transformers
+
+    made: Any = diffusers
+    torch.manual_seed(0)
+    clip, t5 = tokenizers()
+    shape: dict[str, Any] = {
+        "in_channels": 4 * channels,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 16,
+        "pooled_projection_dim": 16,
+        "guidance_embeds": True,
+        "axes_dims_rope": (4, 6, 6),
+    }
+    words: Any = transformers.CLIPTextConfig(
+        vocab_size=len(clip),
+        bos_token_id=len(clip) - 2,
+        eos_token_id=len(clip) - 1,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # diffusers warns of itself
+        control = made.FluxControlNetModel(
+            num_layers=2,
+            num_single_layers=0,
+            conditioning_embedding_channels=channels if pixels else None,
+            patch_size=2,
+            **shape,
+        )
+    hinting = control.input_hint_block.conv_out if pixels else control.controlnet_x_embedder
+    for layer in (*control.controlnet_blocks, hinting):  # which begin as 0
+        torch.nn.init.normal_(layer.weight, std=0.2)
+    vae = made.AutoencoderKL(
+        block_out_channels=(8, 8, 8, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=channels,
+        norm_num_groups=4,
+        layers_per_block=1,
+        scaling_factor=0.36,
+        shift_factor=0.12,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+    with torch.no_grad():  # an encoder that is sure: the stock pipeline draws what we take the middle of
+        vae.encoder.conv_out.weight[channels:] = 0
+        vae.encoder.conv_out.bias[channels:] = -30
+    made.FluxPipeline(
+        scheduler=made.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=vae,
+        text_encoder=transformers.CLIPTextModel(words),
+        tokenizer=clip,
+        text_encoder_2=transformers.T5EncoderModel(
+            transformers.T5Config(vocab_size=len(t5), d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+        ),
+        tokenizer_2=t5,
+        transformer=made.FluxTransformer2DModel(num_layers=3, num_single_layers=1, **shape),
+    ).save_pretrained(folder / "flux")
+    control.save_pretrained(folder / "canny")
+    return folder / "flux", folder / "canny"

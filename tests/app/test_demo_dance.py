@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from keyweave.app.dancing import job_of
+from keyweave.app.dance_stages import job_of
 from keyweave.app.demo_dance import LABELS, TEMPO, make_dance_demo
 from keyweave.app.jobs import run_job
 from keyweave.systems.dance.files import ChoreographyFile, PlanFile, pictures_of, read_file

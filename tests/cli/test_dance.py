@@ -219,6 +219,43 @@ def test_mirror(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "already holds files" in capsys.readouterr().err
 
 
+def test_mirrored_keyframes_that_somebody_painted_are_danced(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    made = tmp_path / "made"
+    assert main(["dance", "mirror", *keyframes(place), "-o", str(made)]) == 0
+    painted = read_image(made / "02m.png").pixels.copy()
+    painted[:8, :8] = (255, 0, 255)
+    write_image(made / "02m.png", Image(painted), overwrite=True)
+    plan = ["dance", "plan", *keyframes(place), "--labels", "A-A'", "--motion", "1:200", "--mirrored", str(made)]
+    assert main([*plan, "-o", str(tmp_path / "plan.json")]) == 0
+    row = json.loads((tmp_path / "plan.json").read_text())
+    assert row["pictures"][5] == "made/02m.png"
+    assert len(row["made_from"]) == 12
+    assert not (tmp_path / "plan-keyframes").exists()
+    capsys.readouterr()
+    assert main([*plan, "--keep", "-o", str(tmp_path / "other.json")]) == 2
+    assert "--mirrored that it was done" in capsys.readouterr().err
+    (made / "03m.png").unlink()
+    assert main([*plan, "-o", str(tmp_path / "other.json")]) == 2
+    assert "does not hold 4 keyframes and their mirrored ones: there is no 03m.png" in capsys.readouterr().err
+    assert not (tmp_path / "other.json").exists()
+
+
+def test_labels_are_compared_with_those_that_somebody_wrote(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    label = ["dance", "label", str(place / "ref.mp4"), "--beats", str(place / "beats.json")]
+    label += ["--poses", str(place / "poses.npz")]
+    assert main([*label, "--annotated", "C-A-C'-A", "-o", str(tmp_path / "a.json")]) == 0
+    assert "ARI 1.00, NMI 1.00; mirrored pairs: precision 1.00, recall 1.00, F1 1.00" in capsys.readouterr().out
+    assert read_image(tmp_path / "a-distances.png").width > 300
+    assert main([*label, "--annotated", "A-B-C", "-o", str(tmp_path / "b.json")]) == 0
+    assert "3 labels are annotated, and the dance has 4 segments" in capsys.readouterr().out
+    assert main([*label, "--annotated", "A-?", "-o", str(tmp_path / "c.json")]) == 2
+    assert not (tmp_path / "c.json").exists()
+
+
 def test_a_preview_is_small_has_the_same_timing_and_says_so(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

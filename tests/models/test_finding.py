@@ -117,19 +117,20 @@ def index(tiny: Path, **changes: object) -> None:
 
 
 def test_a_pipeline_that_we_do_not_know(tiny: Path):
-    index(tiny, _class_name="FluxPipeline")
+    index(tiny, _class_name="KandinskyPipeline")
     refused(
         str(tiny),
-        f"{tiny} is a FluxPipeline, which keyweave cannot use. It can use: StableVideoDiffusionPipeline.",
+        f"{tiny} is a KandinskyPipeline, which keyweave cannot use. It can use: FluxControlNetPipeline, FluxPipeline, "
+        "StableVideoDiffusionPipeline.",
     )
 
 
 def test_an_index_cannot_name_a_class_of_its_own(tiny: Path):
     index(tiny, unet=["os", "system"])
     refused(str(tiny), f"{tiny}/unet is a system; keyweave loads only UNetSpatioTemporalConditionModel there.")
-    (tiny / "vae" / "config.json").write_text('{"_class_name": "AutoencoderKL"}')
+    (tiny / "vae" / "config.json").write_text('{"_class_name": "AutoencoderTiny"}')
     with pytest.raises(
-        ModelError, match=f"^{tiny}/vae is a AutoencoderKL; keyweave loads only Auto.* or UNet.* or CLIP"
+        ModelError, match=f"^{tiny}/vae is a AutoencoderTiny; keyweave loads only Auto.* or UNet.* or CLIP"
     ):
         find(str(tiny / "vae"))
 

@@ -133,9 +133,9 @@ def test_only_what_is_needed_is_downloaded(shelf: Shelf, tiny: Path, heard: list
 def test_the_wrong_kind_is_known_before_its_weights_come(shelf: Shelf, tiny: Path):
     refused(REF, ModelError, "hub:someone/svd@main is a model of kind image-to-video; here one of kind part", "part")
     index = tiny / "model_index.json"
-    index.write_text(index.read_text().replace("StableVideoDiffusionPipeline", "FluxPipeline"))
+    index.write_text(index.read_text().replace("StableVideoDiffusionPipeline", "PixArtAlphaPipeline"))
     shutil.rmtree(shelf.cache)
-    refused(REF, ModelError, "hub:someone/svd@main is a FluxPipeline, which keyweave cannot use.")
+    refused(REF, ModelError, "hub:someone/svd@main is a PixArtAlphaPipeline, which keyweave cannot use.")
     assert not [name for name in shelf.taken if name.endswith(".safetensors")]
 
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from keyweave.base.errors import InputError, ModelError
-from keyweave.models import folders, loading
 from keyweave.models.devices import Place
-from keyweave.perceive.sam import CLASSES, cut_in_box, prepared, sam_masker, with_room
+from keyweave.perceive.sam import cut_in_box, prepared, sam_masker, with_room
 from keyweave.toyworld.creature import posing, shoot_creature
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,15 +56,7 @@ def network() -> Any:
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tables of classes know these models."""
-    for name in CLASSES:
-        monkeypatch.setitem(loading.CLASSES, name, ("transformers", ("Sam2Model",)))
-    monkeypatch.setattr(folders, "NETWORKS", (*folders.NETWORKS, *CLASSES))
-
-
-@pytest.fixture
-def folder(network: Any, tmp_path: Path, known: None) -> Path:
+def folder(network: Any, tmp_path: Path) -> Path:
     network.save_pretrained(tmp_path / "sam")
     return tmp_path / "sam"
 
@@ -179,7 +170,6 @@ def test_a_mask_of_next_to_nothing_is_nobody(folder: Path, pictures: list[np.nda
         sam_masker(str(folder))(pictures)
 
 
-@pytest.mark.usefixtures("known")
 def test_another_model_is_refused(tiny_folder: Path):
     with pytest.raises(ModelError, match="keyweave loads only Sam2Model or Sam2VideoModel there"):
         sam_masker(str(tiny_folder / "unet"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keyweave.app.dancing import Danced, Reference, make_dance
+from keyweave.app.dance_stages import Reference
+from keyweave.app.dancing import Danced, make_dance
 from keyweave.base.files import refuse_existing
 from keyweave.base.progress import SILENT, Progress
 from keyweave.media.pictures.images import write_image

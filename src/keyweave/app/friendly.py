@@ -102,7 +102,8 @@ def dance(
         progress: told how far the work is.
         options: those of the film in `keyweave dance --help`, such as fps=30, strength=0.5, size="640x360".
     """
-    from keyweave.app.dancing import Reference, make_dance  # noqa: PLC0415 - for those who dance
+    from keyweave.app.dance_stages import Reference  # noqa: PLC0415 - for those who dance
+    from keyweave.app.dancing import make_dance  # noqa: PLC0415
 
     follow = Reference(Path(reference), None if poses is None else Path(poses), dancer)
     return make_dance(

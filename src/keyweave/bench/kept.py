@@ -28,7 +28,7 @@ class Kept:
 
     def clip(self, digest: str) -> Frame | None:
         """Return a clip (F, H, W, 3) that was kept."""
-        path = self._path(digest, "npz")
+        path = self.path(digest, "npz")
         if not zipfile.is_zipfile(path):  # its index is at the end: what is cut short has none
             return None
         try:
@@ -39,20 +39,21 @@ class Kept:
 
     def keep_clip(self, digest: str, frames: Frame) -> None:
         """Keep a clip."""
-        with replacing(self._path(digest, "npz"), overwrite=True) as part, part.open("wb") as file:
+        with replacing(self.path(digest, "npz"), overwrite=True) as part, part.open("wb") as file:
             np.savez_compressed(file, frames=frames)
 
     def numbers(self, digest: str) -> dict[str, Any] | None:
         """Return numbers that were kept."""
         try:
-            row = json.loads(self._path(digest, "json").read_text(encoding="utf-8"))
+            row = json.loads(self.path(digest, "json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return row if isinstance(row, dict) else None
 
     def keep_numbers(self, digest: str, row: dict[str, Any]) -> None:
         """Keep numbers."""
-        write_text(self._path(digest, "json"), json.dumps(row), overwrite=True)
+        write_text(self.path(digest, "json"), json.dumps(row), overwrite=True)
 
-    def _path(self, digest: str, ending: str) -> Path:
+    def path(self, digest: str, ending: str) -> Path:
+        """Return where something lies, or would."""
         return self._folder / digest[:2] / f"{digest}.{ending}"

@@ -1,15 +1,17 @@
-"""`keyweave bench`: methods side by side on pairs whose true in-betweens are known."""
+"""`keyweave bench`: methods side by side on what is known; here in-betweens, in `bench_dance` labels of dances."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keyweave.cli import bench_dance
 from keyweave.cli.face import show_json, watched
 from keyweave.cli.parser import Parser, seed
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from keyweave.base.progress import Progress
     from keyweave.bench.contenders import Learnt
@@ -34,15 +36,28 @@ methods:
   truth                           the real clips through the model's autoencoder: the best it could do
 
 The folder keeps every clip: stopped at any moment, the same command goes on where it was, and a method that is added
-later is filled in beside the others. report.md is the page to read."""
+later is filled in beside the others. report.md is the page to read.
+
+`keyweave bench dance` is about labels of dances: see keyweave bench dance --help."""
+_TABLE = "inbetween"
+
+
+class _Parser(Parser):
+    """Hands over to the parser of `dance`, which has options of its own."""
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse what belongs to the table that is named first."""
+        if argv and argv[0] == bench_dance.NAME:
+            return bench_dance.build(self.prog.split()[-1]).read(argv[1:])
+        return super().read(argv)
 
 
 def build(name: str) -> Parser:
     """Make the parser."""
     says = "Fill pairs of keyframes by several methods, and measure each against what really lies between."
-    parser = Parser(name, says, usage="inbetween -o FOLDER [options]", epilog=_HOW)
+    parser = _Parser(name, says, usage="TABLE -o FOLDER [options]", epilog=_HOW)
     add = parser.add_argument
-    add("table", choices=("inbetween",), help="which benchmark")
+    add("table", choices=(_TABLE, bench_dance.NAME), help="which benchmark")
     add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
     add("--data", default=_TOYWORLD, metavar="DIR", help="a folder of videos, or toyworld (the default)")
     add("--methods", default=_METHODS, metavar="A,B", help=f"who fills them (default: {_METHODS})")
@@ -72,6 +87,8 @@ def build(name: str) -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Fill, measure, write and print."""
+    if args.table == bench_dance.NAME:
+        return bench_dance.run(args)
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
     from keyweave.bench.contenders import check_names, contenders, needs_model  # noqa: PLC0415
     from keyweave.bench.run import bench_inbetween  # noqa: PLC0415
@@ -80,8 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
     names = [name.strip() for name in args.methods.split(",") if name.strip()]
     check_names(names)
-    if args.output.exists() and not args.output.is_dir():
-        raise InputError(f"{args.output} is a file; the report is a folder.", "Choose another name with -o.")
+    bench_dance.check_folder(args.output)
     for flag, least in _LEAST.items():
         value = getattr(args, flag.replace("-", "_"))
         if value is not None and value < least:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
 from keyweave.cli.parser import Parser, chosen, seed
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyweave.base.progress import Progress
+    from keyweave.systems.dance.labels import Label
 
 _SAYS = "Let keyframes dance: the choreography of another dance, to its song or your own, exactly on the beat."
 _HOW = """\
@@ -43,7 +45,8 @@ class _Whole(Parser):
         _add_output(self, "FILM", "the film; its ending chooses the format")
         _add_dancer(self)
         _add_hearing(self)
-        _add_masks(self)
+        add_masks(self)
+        add_mirrored(self)
         _add_wishes(self)
         _add_film(self)
 
@@ -86,6 +89,7 @@ def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         hearing=_hearing(args),
         wishes=_wishes(args, len(args.inputs)),
         masks=args.masks,
+        mirrored=args.mirrored,
         given=_given(args),
         engine=args.engine,
         seed=args.seed,
@@ -109,12 +113,13 @@ def _beats(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from keyweave.app.dancing import write_labels_of  # noqa: PLC0415
+    from keyweave.app.dance_stages import write_labels_of  # noqa: PLC0415
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.systems.dance.files import BeatsFile, read_file  # noqa: PLC0415
-    from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
+    from keyweave.systems.dance.labels import read_labels, write_labels  # noqa: PLC0415
 
     refuse_existing(args.output, overwrite=args.overwrite)  # before the song is listened to
+    truth = None if args.annotated is None else read_labels(args.annotated)
     hearing = _hearing(args)
     beats = read_file(args.beats, BeatsFile) if args.beats else hearing.beats(args.dance, progress)
     reference = _reference(args, args.dance)
@@ -123,40 +128,45 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     return {
         "labels": write_labels(made.labels),
         "threshold": f"{made.threshold:g}, {same}",
+        **({} if truth is None else {"agreement": _agreement(made.labels, truth)}),
         "written": str(args.output),
         "notes": list(made.notes),
     }
 
 
-def _mirror(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from keyweave.media.pictures.images import read_image  # noqa: PLC0415
-    from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
-    from keyweave.systems.dance.stages import masks_of, write_mirrored  # noqa: PLC0415
+def _agreement(labels: Sequence[Label], truth: Sequence[Label]) -> str:
+    from keyweave.systems.dance.agreement import agreement  # noqa: PLC0415
 
-    masker = masks_of(args.masks, args.inputs, progress=progress).masker
-    images = [read_image(path) for path in args.inputs]
-    made = mirror_keyframes(images, axis=args.axis, masker=masker, keep=args.keep)
-    write_mirrored(made, args.output, overwrite=args.overwrite)
-    return {"written": f"{args.output}: {len(made.pictures)} pictures", "notes": list(made.notes)}
+    if len(labels) != len(truth):
+        return f"none: {len(truth)} labels are annotated, and the dance has {len(labels)} segments"
+    found = agreement(labels, truth)
+    return (
+        f"ARI {found.rand:.2f}, NMI {found.information:.2f}; mirrored pairs: precision {found.precision:.2f}, "
+        f"recall {found.recall:.2f}, F1 {found.balance:.2f}"
+    )
 
 
 def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from keyweave.app.dancing import write_plan_of  # noqa: PLC0415
+    from keyweave.app.dance_stages import write_plan_of  # noqa: PLC0415
     from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.systems.dance.files import ChoreographyFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import read_labels  # noqa: PLC0415
-    from keyweave.systems.dance.stages import masks_of, story  # noqa: PLC0415
+    from keyweave.systems.dance.stages import masks_of, mirrored_in, story  # noqa: PLC0415
 
     if (args.labels is None) == (args.choreography is None):
         raise InputError("A plan needs a choreography.", "Give --labels or --choreography, one of the two.")
     given = args.choreography
     labels = read_labels(args.labels) if given is None else read_file(given, ChoreographyFile).labels
+    mirrored = [] if args.mirrored is None else mirrored_in(args.mirrored, len(args.inputs))
+    if mirrored and (args.keep or args.axis is not None):
+        raise InputError("--keep and --axis say how to mirror, and --mirrored that it was done.", "Leave one out.")
     made = write_plan_of(
         args.output,
         labels,
         args.inputs,
         wishes=_wishes(args, len(args.inputs)),
-        masks=masks_of(args.masks, args.inputs, progress=progress),
+        masks=masks_of(args.masks, mirrored or args.inputs, progress=progress),
+        mirrored=mirrored,
         axis=args.axis,
         keep=args.keep,
         overwrite=args.overwrite,
@@ -166,7 +176,7 @@ def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _render(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from keyweave.app.dancing import job_of  # noqa: PLC0415
+    from keyweave.app.dance_stages import job_of  # noqa: PLC0415
     from keyweave.app.jobs import run_job  # noqa: PLC0415
     from keyweave.systems.dance.files import read_beats  # noqa: PLC0415
 
@@ -204,6 +214,7 @@ def _label_parser() -> Parser:
         parser.add_argument("dance", type=Path, metavar="DANCE", help="the film of a dance")
         _add_output(parser, "FILE", "the choreography (.json)")
         parser.add_argument("--beats", type=Path, metavar="FILE", help="beats to take instead of those that are heard")
+        parser.add_argument("--annotated", metavar="LABELS", help="the right labels: say how well those found agree")
         _add_dancer(parser)
         _add_hearing(parser)
 
@@ -214,7 +225,8 @@ def _mirror_parser() -> Parser:
     def fill(parser: Parser) -> None:
         parser.add_argument("inputs", nargs="+", type=Path, metavar="KEYFRAME", help="pictures of one subject")
         _add_output(parser, "FOLDER", "the folder for 01.png, 01m.png and so on")
-        _add_mirroring(parser)
+        add_mirroring(parser)
+        add_painting(parser)
 
     return _parser("mirror", "Mirror the subject of keyframes, not its place.", "KEYFRAME... -o FOLDER [options]", fill)
 
@@ -225,7 +237,8 @@ def _plan_parser() -> Parser:
         parser.add_argument("--labels", metavar="LABELS", help="the choreography, such as A-A'-B-B-C")
         parser.add_argument("--choreography", type=Path, metavar="FILE", help="a choreography that was written")
         _add_output(parser, "FILE", "the plan (.json)")
-        _add_mirroring(parser)
+        add_mirroring(parser)
+        add_mirrored(parser)
         _add_wishes(parser)
 
     says = "Choose the keyframes that each motion is danced with."
@@ -252,7 +265,7 @@ def _render_parser() -> Parser:
 _STAGES: dict[str, tuple[Callable[[], Parser], Callable[[argparse.Namespace, Progress], dict[str, Any]]]] = {
     "beats": (_beats_parser, _beats),
     "label": (_label_parser, _label),
-    "mirror": (_mirror_parser, _mirror),
+    "mirror": (_mirror_parser, mirror),
     "plan": (_plan_parser, _plan),
     "render": (_render_parser, _render),
 }
@@ -279,18 +292,6 @@ def _add_hearing(parser: Parser) -> None:
     add("--offset", default="0", metavar="S", help="seconds by which all beats come later; may be below 0")
     add("--parity", choices=("0", "1", "2"), help="the number of the first strong beat (default: as heard)")
     add("--meter", choices=("4/4", "3/4"), default="4/4", help="how many beats a bar has (default: 4/4)")
-
-
-def _add_masks(parser: Parser) -> None:
-    masks = "a folder with a mask for each keyframe, named alike (white: the subject), or sam:REF for SAM 2.1"
-    parser.add_argument("--masks", metavar="FOLDER|sam:REF", help=masks)
-
-
-def _add_mirroring(parser: Parser) -> None:
-    _add_masks(parser)
-    add = parser.add_argument
-    add("--axis", type=float, metavar="X", help="turn subjects about this line, in pixels from the left border")
-    add("--keep", action="store_true", help="leave the keyframes themselves as they are")
 
 
 def _add_wishes(parser: Parser) -> None:
@@ -322,7 +323,7 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _reference(args: argparse.Namespace, film: Path) -> Any:
-    from keyweave.app.dancing import Reference  # noqa: PLC0415
+    from keyweave.app.dance_stages import Reference  # noqa: PLC0415
 
     crop = None if args.crop is None else tuple(round(value) for value in args.crop)
     return Reference(film, args.poses, args.dancer, crop, args.threshold, args.mirror_threshold)
@@ -331,7 +332,7 @@ def _reference(args: argparse.Namespace, film: Path) -> Any:
 def _hearing(args: argparse.Namespace) -> Any:
     from fractions import Fraction  # noqa: PLC0415
 
-    from keyweave.app.dancing import Hearing  # noqa: PLC0415
+    from keyweave.app.dance_stages import Hearing  # noqa: PLC0415
     from keyweave.base.errors import InputError  # noqa: PLC0415
 
     try:

@@ -15,10 +15,16 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _VAE = "AutoencoderKLTemporalDecoder"
 _UNET = "UNetSpatioTemporalConditionModel"
 _ENCODER = "CLIPVisionModelWithProjection"
+_FLUX_VAE = "AutoencoderKL"
+_FLUX = "FluxTransformer2DModel"
+_FLUX_CONTROL = "FluxControlNetModel"
+_FLOW = "FlowMatchEulerDiscreteScheduler"
 
 # Where a class comes from. Names that another release of its library used stand for the class of today; of several,
 # the first that the installed library has is taken (Pillow's processor needs no torchvision, and gives equal pixels).
 _PROCESSOR = ("transformers", ("CLIPImageProcessorPil", "CLIPImageProcessor"))
+_CLIP_WORDS = ("transformers", ("CLIPTokenizer",))
+_T5_WORDS = ("transformers", ("T5TokenizerFast", "T5Tokenizer"))
 CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
     _VAE: ("diffusers", (_VAE,)),
     _UNET: ("diffusers", (_UNET,)),
@@ -28,6 +34,18 @@ CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "CLIPImageProcessorPil": _PROCESSOR,
     "CLIPFeatureExtractor": _PROCESSOR,
     "EulerDiscreteScheduler": ("diffusers", ("EulerDiscreteScheduler",)),
+    _FLUX_VAE: ("diffusers", (_FLUX_VAE,)),
+    _FLUX: ("diffusers", (_FLUX,)),
+    _FLUX_CONTROL: ("diffusers", (_FLUX_CONTROL,)),
+    _FLOW: ("diffusers", (_FLOW,)),
+    "Sam2Model": ("transformers", ("Sam2Model",)),
+    "Sam2VideoModel": ("transformers", ("Sam2Model",)),  # follows a subject; its part for single pictures is taken
+    "CLIPTextModel": ("transformers", ("CLIPTextModel",)),
+    "T5EncoderModel": ("transformers", ("T5EncoderModel",)),
+    "CLIPTokenizer": _CLIP_WORDS,
+    "CLIPTokenizerFast": _CLIP_WORDS,
+    "T5Tokenizer": _T5_WORDS,
+    "T5TokenizerFast": _T5_WORDS,
 }
 
 
@@ -59,6 +77,11 @@ class Layout:
     parts: dict[str, Part]
 
 
+def _names_of(home: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return all names that stand for one class."""
+    return tuple(name for name, other in CLASSES.items() if other is home)
+
+
 LAYOUTS: dict[Kind, Layout] = {
     "image-to-video": Layout(
         pipelines=("StableVideoDiffusionPipeline",),
@@ -68,17 +91,32 @@ LAYOUTS: dict[Kind, Layout] = {
             "image_encoder": Part("image_encoder", (_ENCODER,)),
             "image_processor": Part(
                 "feature_extractor",
-                tuple(name for name, home in CLASSES.items() if home is _PROCESSOR),
+                _names_of(_PROCESSOR),
                 learnt=False,
             ),
             "scheduler": Part("scheduler", ("EulerDiscreteScheduler",), learnt=False),
         },
     ),
+    "text-to-image": Layout(
+        pipelines=("FluxPipeline", "FluxControlNetPipeline"),
+        parts={
+            "vae": Part("vae", (_FLUX_VAE,)),
+            "transformer": Part("transformer", (_FLUX,)),
+            "text_encoder": Part("text_encoder", ("CLIPTextModel",)),
+            "text_encoder_2": Part("text_encoder_2", ("T5EncoderModel",)),
+            "tokenizer": Part("tokenizer", _names_of(_CLIP_WORDS), learnt=False),
+            "tokenizer_2": Part("tokenizer_2", _names_of(_T5_WORDS), learnt=False),
+            "scheduler": Part("scheduler", (_FLOW,), learnt=False),
+        },
+    ),
 }
 PIPELINES: dict[str, Kind] = {name: kind for kind, layout in LAYOUTS.items() for name in layout.pipelines}
-# What may lie in a folder of its own, as a fine-tuned network often does.
-NETWORKS: tuple[str, ...] = tuple(
-    dict.fromkeys(
+# What may lie in a folder of its own: a fine-tuned network often does, one that controls another or cuts out always.
+NETWORKS: tuple[str, ...] = (
+    *dict.fromkeys(
         name for layout in LAYOUTS.values() for part in layout.parts.values() if part.learnt for name in part.classes
-    )
+    ),
+    _FLUX_CONTROL,
+    "Sam2Model",
+    "Sam2VideoModel",
 )

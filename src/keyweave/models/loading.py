@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import warnings
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,11 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
+    from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
     from torch import nn
-    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+    from transformers import (
+        CLIPImageProcessor,
+        CLIPTextModel,
+        CLIPTokenizer,
+        CLIPVisionModelWithProjection,
+        T5EncoderModel,
+        T5Tokenizer,
+    )
 
     from keyweave.models.card import ModelCard
     from keyweave.models.finding import Found
@@ -56,8 +67,24 @@ class VideoModel:
 
 
 @dataclass(frozen=True)
+class PictureModel:
+    """A model that makes a picture from words, of FLUX's family; what holds for `VideoModel` holds for it."""
+
+    vae: AutoencoderKL
+    transformer: FluxTransformer2DModel
+    text_encoder: CLIPTextModel
+    text_encoder_2: T5EncoderModel
+    tokenizer: CLIPTokenizer
+    tokenizer_2: T5Tokenizer
+    scheduler: FlowMatchEulerDiscreteScheduler
+    card: ModelCard | None
+    ref: str
+    place: Place
+
+
+@dataclass(frozen=True)
 class PartModel:
-    """A network by itself, such as a UNet that was fine-tuned for one role."""
+    """A network by itself, such as a UNet that was fine-tuned for one role, or one that controls another."""
 
     network: nn.Module
     card: ModelCard | None
@@ -65,14 +92,18 @@ class PartModel:
     place: Place
 
 
-Loaded = VideoModel | PartModel
-_MADE_INTO: dict[Kind, type[Any]] = {"image-to-video": VideoModel}
+Loaded = VideoModel | PictureModel | PartModel
+_MADE_INTO: dict[Kind, type[Any]] = {"image-to-video": VideoModel, "text-to-image": PictureModel}
 
 
 @overload
 def load(
     found: Found, kind: Literal["image-to-video"] = ..., *, device: str | None = ..., dtype: str | None = ...
 ) -> VideoModel: ...
+@overload
+def load(
+    found: Found, kind: Literal["text-to-image"], *, device: str | None = ..., dtype: str | None = ...
+) -> PictureModel: ...
 @overload
 def load(found: Found, kind: Literal["part"], *, device: str | None = ..., dtype: str | None = ...) -> PartModel: ...
 def load(found: Found, kind: Kind = "image-to-video", *, device: str | None = None, dtype: str | None = None) -> Loaded:
@@ -129,7 +160,8 @@ def _load(folder: Path, name: str, dtype: str) -> Any:
     try:
         if not hasattr(make, "state_dict"):
             return make.from_pretrained(folder, local_files_only=True)
-        with _without_bars():
+        with _without_bars(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of the libraries' own parts, for those who write them
             network, report = make.from_pretrained(
                 folder,
                 local_files_only=True,
@@ -163,7 +195,7 @@ def _without_bars() -> Iterator[None]:
 
 def _dtype_of(folder: Path, name: str, dtype: str) -> str:
     """Keep an autoencoder that says so out of float16, where its numbers pass the largest that there is."""
-    upcast = name == "AutoencoderKLTemporalDecoder" and read_object(folder / CONFIG).get("force_upcast", True)
+    upcast = name.startswith("AutoencoderKL") and read_object(folder / CONFIG).get("force_upcast", True)
     return "float32" if upcast and dtype == "float16" else dtype
 
 

@@ -1,21 +1,18 @@
 """Distances of motions: the paper's equations written out, and what may not change them."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from keyweave.base.errors import InputError
+from keyweave.bench.bodies import PARENTS, SWAPPED, body_dance, mirror_pose, places_of, tracked
+from keyweave.bench.dancers import CLEAN, Danced, Noise, Tracks
 from keyweave.maths.rotations import matrices_of, quaternions_of, turns_between, vectors_of
 from keyweave.perceive.poses import BODY, JointTrack, RotationTrack
 from keyweave.systems.dance.bearings import steady
 from keyweave.systems.dance.motions import SMPL_MIRROR, motion_of
-
-sys.path.insert(0, str(Path(__file__).parent))
-from dancers import CLEAN, PARENTS, SWAPPED, Danced, Noise, invented_dance, mirror_pose, places_of, tracked
 
 SOURCES = ["rotations", "space", "picture"]
 WHOLE = [(0.0, 0.9), (1.0, 1.9), (2.0, 2.9)]
@@ -23,21 +20,21 @@ WHOLE = [(0.0, 0.9), (1.0, 1.9), (2.0, 2.9)]
 
 @pytest.fixture(scope="module")
 def danced() -> Danced:
-    return invented_dance(3, Noise())
+    return body_dance(3, Noise())
 
 
 def part(danced: Danced, count: int = 5) -> list[tuple[float, float]]:
     return list(danced.segments[:count])
 
 
-def wavering(seed: int = 0, seconds: float = 3.0) -> Danced:
+def wavering(seed: int = 0, seconds: float = 3.0) -> Tracks:
     """Somebody who never stands still, and does not repeat anything."""
     chance = np.random.default_rng(seed)
     times = np.arange(round(seconds * 30)) / 30
     waves = chance.normal(size=(22, 3, 3)) * 0.3
     angles = 2 * np.pi * times[:, None] * (0.5, 0.8, 1.3)
     pose = np.einsum("tk,jdk->tjd", np.sin(angles), waves)
-    return tracked((), (), (times, pose, 0.3 * times), CLEAN, chance)
+    return tracked((times, pose, 0.3 * times), CLEAN, chance)
 
 
 def mirrored_track(track: JointTrack) -> JointTrack:
@@ -79,7 +76,7 @@ def test_directions_in_space_are_turns_of_bones():
     raised[16, 2] = bent[18, 2] = turned[0, 1] = twisted[9, 1] = 0.5
     times = np.arange(5.0)
     danced = tracked(
-        (), (), (times, np.stack([rest, raised, bent, turned, twisted]), np.zeros(5)), CLEAN, np.random.default_rng(0)
+        (times, np.stack([rest, raised, bent, turned, twisted]), np.zeros(5)), CLEAN, np.random.default_rng(0)
     )
     found = motion_of(danced.space).distances([(n, n) for n in range(5)])
     assert found.direct[0].tolist() == pytest.approx([0, 0.1, 0.05, 0.05, 0.05], abs=1e-6)
@@ -88,7 +85,7 @@ def test_directions_in_space_are_turns_of_bones():
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_distances_are_symmetric_and_zero_from_itself(danced: Danced, source: str):
-    found = motion_of(getattr(danced, source)).distances(part(danced))
+    found = motion_of(getattr(danced.tracks, source)).distances(part(danced))
     for matrix in (found.direct, found.mirrored):
         assert (matrix == matrix.T).all()
         assert (matrix >= 0).all()
@@ -126,7 +123,7 @@ def test_sideways_is_in_lengths_of_the_torso():
     gone = 0.3 * 27 / 30  # of the 28 frames from 0 to 0.9 s
     assert motion_of(danced.rotations).sideways(WHOLE[:1])[0] == pytest.approx(gone / 0.5)
     still = tracked(
-        (), (), (danced.space.times, np.zeros((90, 22, 3)), 0.3 * danced.space.times), CLEAN, np.random.default_rng(0)
+        (danced.space.times, np.zeros((90, 22, 3)), 0.3 * danced.space.times), CLEAN, np.random.default_rng(0)
     )
     body = places_of(np.zeros((1, 22, 3)))[0]
     torso = body[16, 1] - body[1, 1]

@@ -81,8 +81,8 @@ def mirror_keyframes(
     colors = [_matched(*each, background) for each in zip(frames, masks, strict=True)]
     kept = frames if keep else [_set_before(*each, background) for each in zip(colors, soft, strict=True)]
     own = [_own_colors(*each) for each in zip(colors, masks, strict=True)]
-    turned = [(_turned(color, twice), _turned(alpha, twice)) for color, alpha in zip(own, soft, strict=True)]
-    others = np.stack([_turned(mask, twice) for mask in masks])
+    turned = [(turn_about(color, twice), turn_about(alpha, twice)) for color, alpha in zip(own, soft, strict=True)]
+    others = np.stack([turn_about(mask, twice) for mask in masks])
     lost = [
         n for n, (one, other) in enumerate(zip(masks, others, strict=True), 1) if other.sum() < (1 - _CUT) * one.sum()
     ]
@@ -146,7 +146,7 @@ def _softened(mask: Mask) -> Floats:
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.6, len(mask) / 500)), np.float32)
 
 
-def _turned(picture: NDArray[Kind], twice: int) -> NDArray[Kind]:
+def turn_about(picture: NDArray[Kind], twice: int) -> NDArray[Kind]:
     """Turn a picture round the line at twice / 2; what comes from outside is 0."""
     width = picture.shape[1]
     source = twice - 1 - np.arange(width)

@@ -21,6 +21,7 @@ from keyweave.media.clips import open_frames
 from keyweave.media.info import describe
 from keyweave.media.pictures.images import read_image, write_image
 from keyweave.media.sound.audio import read_audio
+from keyweave.media.types import Image
 from keyweave.perceive.beats import LONGEST, find_beats
 from keyweave.perceive.flow import estimate_flow
 from keyweave.perceive.masks import read_masks, subject_masks
@@ -28,6 +29,7 @@ from keyweave.systems.dance.assignment import solve
 from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
 from keyweave.systems.dance.graph import HIGH, LOW, measure_motions
 from keyweave.systems.dance.labels import Label, read_labels, write_labels
+from keyweave.systems.dance.mirror import Mirrored, empty_scene
 from keyweave.systems.dance.motions import motion_of
 from keyweave.systems.dance.naming import label_segments
 from keyweave.systems.dance.segments import beats_together
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from keyweave.perceive.masks import Masker
     from keyweave.perceive.poses import JointTrack, PoseTracker, RotationTrack
     from keyweave.systems.dance.assignment import Plan
-    from keyweave.systems.dance.mirror import Mirrored
     from keyweave.systems.dance.naming import Labelling
 
     Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
@@ -188,6 +189,26 @@ def write_mirrored(made: Mirrored, folder: Path, *, overwrite: bool = False) -> 
         fill_with(made, part)
 
 
+def mirrored_in(folder: Path, count: int) -> list[Path]:
+    """Return the pictures in a folder that `write_mirrored` wrote for so many keyframes; a person may have since."""
+    paths = [folder / name for name in mirrored_names(count)]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} does not hold {count} keyframes and their mirrored ones: there is no {missing[0]}.",
+            "`keyweave dance mirror` makes such a folder.",
+        )
+    return paths
+
+
+def read_mirrored(paths: Sequence[Path], masker: Masker) -> Mirrored:
+    """Read keyframes and their mirrored ones, whoever made them."""
+    images = [Image(read_image(path).pixels[..., :3]) for path in paths]
+    masks = masker([image.pixels for image in images])
+    background = empty_scene([image.pixels for image in images], masks)
+    return Mirrored(tuple(images), masks, Image(background), images[0].width / 2)
+
+
 def fill_with(made: Mirrored, folder: Path) -> None:
     """Write keyframes and their mirrored ones into a folder: 01.png, 01m.png, 02.png and so on."""
     for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
@@ -235,6 +256,7 @@ def plan_dance(
     pictures: Sequence[Path],
     folder: Path,
     *,
+    flipped: bool = True,
     made_from: Sequence[str] = (),
     wishes: Wishes | None = None,
     progress: Progress = SILENT,
@@ -246,6 +268,7 @@ def plan_dance(
         made: the keyframes and their mirrored ones.
         pictures: the files that hold these.
         folder: where the plan will lie, from which it names them.
+        flipped: whether mirrored subjects are the others flipped, so that half of the motions are known.
         made_from: checksums of the keyframes as they were given.
         wishes: what else is asked.
         progress: a part of the job.
@@ -253,7 +276,7 @@ def plan_dance(
     wishes = wishes or Wishes()
     frames = [picture.pixels for picture in made.pictures]
     flow = partial(estimate_flow, preset="fast")
-    motions = measure_motions(frames, list(made.masks), made.mirror, flow, flipped=True, progress=progress)
+    motions = measure_motions(frames, list(made.masks), made.mirror, flow, flipped=flipped, progress=progress)
     plan = solve(
         labels,
         motions,

@@ -1,0 +1,158 @@
+"""Painters: a tiny FLUX of random weights paints what diffusers' own pipeline paints."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from keyweave.base.errors import ModelError
+from keyweave.base.seeds import derive
+from keyweave.models.finding import find
+from keyweave.models.loading import load
+from keyweave.systems.dance.painters import FluxPainter, Wish, find_painter, packed, paint, unpacked
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:`FluxPosEmbed` is deprecated:FutureWarning"),  # diffusers warns of itself
+]
+diffusers: Any = importlib.import_module("diffusers")
+SIZE = (48, 64)
+PROMPT = "A photo of ohwx marmot dancing on a meadow."
+
+
+@pytest.fixture(scope="module")
+def painter(tiny_flux: tuple[Path, Path]) -> FluxPainter:
+    return find_painter(*map(str, tiny_flux))
+
+
+@pytest.fixture(scope="module")
+def edges() -> torch.Tensor:
+    drawn = -torch.ones(1, 3, 64, 48)
+    drawn[..., 20:22, 8:40] = drawn[..., 20:60, 8:10] = 1
+    return drawn
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_it_paints_what_the_stock_pipeline_paints(
+    tiny_flux: tuple[Path, Path], make_flux: Any, edges: torch.Tensor, tmp_path: Path, pixels: bool
+):
+    """With a ControlNet that looks at pixels, as the thesis's does, and with one that looks at latents."""
+    flux, canny = tiny_flux if pixels else make_flux(tmp_path, pixels=False)
+    painter = find_painter(str(flux), str(canny))
+    control = diffusers.FluxControlNetModel.from_pretrained(canny)
+    stock = diffusers.FluxControlNetPipeline.from_pretrained(flux, controlnet=control)
+    stock.set_progress_bar_config(disable=True)
+    wish = Wish(painter.words(PROMPT), painter.hints(edges), SIZE, 3.5)
+    mine = paint(painter, wish, seed=4, steps=3)[0]
+    noise = torch.randn(1, *painter.shape(SIZE), generator=torch.Generator().manual_seed(derive(4, "painting")))
+    theirs = stock(
+        PROMPT,
+        control_image=edges,
+        width=SIZE[0],
+        height=SIZE[1],
+        num_inference_steps=3,
+        guidance_scale=3.5,
+        latents=noise,
+        output_type="pt",
+        max_sequence_length=32,
+    ).images[0]
+    assert torch.allclose((mine / 2 + 0.5).clamp(0, 1), theirs, atol=1e-5)
+
+
+def test_the_seed_the_words_the_edges_and_guidance_decide(painter: FluxPainter, edges: torch.Tensor):
+    def made(prompt: str = PROMPT, drawn: torch.Tensor = edges, seed: int = 1, guidance: float = 3.5) -> torch.Tensor:
+        wish = Wish(painter.words(prompt), painter.hints(drawn), SIZE, guidance)
+        return paint(painter, wish, seed=seed, steps=2)
+
+    first = made()
+    assert torch.equal(first, made())
+    for other in (made(seed=2), made("another"), made(drawn=edges.flip(3)), made(guidance=1.0)):
+        assert not torch.allclose(first, other, atol=1e-4)
+
+
+def test_what_is_loaded_is_what_diffusers_loads(tiny_flux: tuple[Path, Path]):
+    stock = diffusers.FluxPipeline.from_pretrained(tiny_flux[0])
+    for dtype in ("float32", "float16"):
+        ours = load(find(str(tiny_flux[0])), "text-to-image", device="cpu", dtype=dtype)
+        for name in ("transformer", "vae", "text_encoder", "text_encoder_2"):
+            mine, theirs = getattr(ours, name).state_dict(), getattr(stock, name).state_dict()
+            assert mine.keys() == theirs.keys()
+            assert all(torch.allclose(mine[key].float(), theirs[key], atol=1e-3) for key in mine)
+        assert ours.vae.dtype == torch.float32, "its numbers are too large for half precision"
+        assert ours.tokenizer_2(PROMPT).input_ids == stock.tokenizer_2(PROMPT).input_ids
+        assert ours.scheduler.config == stock.scheduler.config
+
+
+def test_an_index_cannot_name_other_classes(tiny_flux: tuple[Path, Path], tmp_path: Path):
+    copy = Path(shutil.copytree(tiny_flux[0], tmp_path / "flux"))
+    index = json.loads((copy / "model_index.json").read_text())
+    (copy / "model_index.json").write_text(json.dumps(index | {"tokenizer_2": ["os", "system"]}))
+    with pytest.raises(ModelError, match="tokenizer_2 is a system; keyweave loads only T5Tokenizer or T5TokenizerFast"):
+        find(str(copy))
+    (copy / "model_index.json").write_text(json.dumps(index))
+    shutil.rmtree(copy / "text_encoder_2")
+    with pytest.raises(ModelError, match="is incomplete: it has no text_encoder_2/"):
+        find(str(copy))
+
+
+def test_packing_by_slow_loops():
+    latents = torch.arange(2 * 3 * 4 * 6.0).reshape(2, 3, 4, 6)
+    tokens = packed(latents)
+    assert tokens.shape == (2, 6, 12)
+    for row in range(2):
+        for column in range(3):
+            for channel in range(3):
+                for down in range(2):
+                    for right in range(2):
+                        expected = latents[:, channel, 2 * row + down, 2 * column + right]
+                        assert torch.equal(tokens[:, 3 * row + column, 4 * channel + 2 * down + right], expected)
+    assert torch.equal(unpacked(tokens, 2), latents)
+
+
+def test_a_flow_goes_straight_from_noise_to_the_picture(painter: FluxPainter, edges: torch.Tensor):
+    """With the velocity noise - x, known for one picture, Euler arrives at it whatever the steps are."""
+    goal = torch.randn(1, *painter.shape(SIZE))
+
+    class Straight(FluxPainter):
+        def velocity(self, x: torch.Tensor, sigma: torch.Tensor, wish: Wish) -> torch.Tensor:
+            return (x - goal) / sigma[:, None, None]
+
+        def pictures(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+            return latents
+
+    straight = Straight(**{name: getattr(painter, name) for name in painter.__dataclass_fields__})
+    assert torch.allclose(paint(straight, Wish((), edges, SIZE, 1.0), seed=0, steps=3), goal, atol=1e-5)
+
+
+def test_pictures_come_back_from_latents(painter: FluxPainter):
+    """As from the autoencoder itself."""
+    pictures = torch.rand(2, 3, 64, 48) * 2 - 1
+    vae: Any = painter.model.vae
+    with torch.no_grad():
+        expected = vae.decode(vae.encode(pictures).latent_dist.mean).sample
+    assert torch.allclose(painter.pictures(painter.latents(pictures), SIZE), expected, atol=1e-5)
+
+
+def test_doors(painter: FluxPainter, tiny_flux: tuple[Path, Path], tmp_path: Path, make_flux: Any):
+    flux, canny = map(str, tiny_flux)
+    with pytest.raises(ModelError, match="is a model of kind part; here one of kind text-to-image is needed"):
+        find_painter(canny, canny)
+    with pytest.raises(ModelError, match="is a model of kind text-to-image; here one of kind part is needed"):
+        find_painter(flux, flux)
+    with pytest.raises(ModelError, match="is a AutoencoderKL; here a FluxControlNetModel is needed"):
+        find_painter(flux, f"{flux}/vae")
+    _, other = make_flux(tmp_path, channels=8)
+    with pytest.raises(ModelError, match="cannot control .*: its in_channels is 32, and there 16"):
+        find_painter(flux, str(other))
+    part = load(find(canny, "part"), "part")
+    network: Any = part.network
+    network.union = True
+    try:
+        with pytest.raises(ModelError, match="listens to several kinds of control at once. Take one"):
+            FluxPainter.of(painter.model, part)
+    finally:
+        network.union = False
