@@ -83,6 +83,13 @@ def test_where_nothing_is_surely_the_same_there_are_motions_still():
     assert cluster(apart, doubt=DOUBT).of.tolist() == danced.tolist()
 
 
+def test_where_nothing_is_the_same_and_all_is_about_as_far_apart_nothing_comes_again():
+    apart = (0.4 + distances(3, 8) / 8) * (1 - np.eye(8))
+    assert cluster(apart, doubt=DOUBT).of.tolist() == list(range(8))
+    apart[0, 1] = apart[1, 0] = 0.1
+    assert cluster(apart, doubt=DOUBT).of.tolist() == [0, 0, *range(1, 7)]
+
+
 def test_one_segment_is_one_cluster():
     found = cluster(np.zeros((1, 1)), doubt=DOUBT)
     assert (found.of.tolist(), found.members, found.heights.tolist()) == ([0], ((0,),), [])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
+CLEAR = 4 / 3  # a gap's higher end is this many times its lower one, or more
 FINEST = 10.0  # heights below this part of the lower end of the doubt are noise, and as good as one
 
 
@@ -45,7 +46,8 @@ def cluster(distances: Floats, *, doubt: tuple[float, float], threshold: float |
         distances: (S, S) symmetric.
         doubt: segments nearer than its lower end are one motion and those farther apart than its upper end are not.
             If no threshold is given it is in between: in the middle of the gap between two heights, one after the
-            other, of which the higher one is the largest multiple of the lower one.
+            other, of which the higher one is the largest multiple of the lower one. Where even the two that are most alike
+            are farther apart than the geometric middle of the doubt, and no gap is clear, all are distinct.
         threshold: to be taken instead.
     """
     merges = _merges(distances)
@@ -77,10 +79,13 @@ def _merges(distances: Floats) -> list[tuple[float, int, int]]:
 def _widest_gap(heights: Floats, doubt: tuple[float, float]) -> float:
     """Return the middle of the widest gap between heights, or what is in doubt and nearest to it."""
     least, most = doubt
+    middle = float(np.sqrt(least * most))
     inside = heights[(heights > least) & (heights < most)]
     below, above = heights[heights <= least], heights[heights >= most]
     # Where nothing is surely the same, half of the doubt speaks against calling all segments distinct.
-    low = below.max() if len(below) else min([np.sqrt(least * most), *inside])
+    low = below.max() if len(below) else min([middle, *inside])
     high = above.min() if len(above) else most
     low, high = max(pairwise([low, *inside, high]), key=lambda gap: gap[1] / max(gap[0], least / FINEST))
+    if len(heights) and heights.min() > middle and high < CLEAR * low:
+        return middle  # even the two that are most alike hardly are, and no others less: nothing comes again
     return float(np.clip((low + high) / 2, least, most))
