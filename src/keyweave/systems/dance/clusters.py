@@ -46,8 +46,9 @@ def cluster(distances: Floats, *, doubt: tuple[float, float], threshold: float |
         distances: (S, S) symmetric.
         doubt: segments nearer than its lower end are one motion and those farther apart than its upper end are not.
             If no threshold is given it is in between: in the middle of the gap between two heights, one after the
-            other, of which the higher one is the largest multiple of the lower one. Where even the two that are most alike
-            are farther apart than the geometric middle of the doubt, and no gap is clear, all are distinct.
+            other, of which the higher one is the largest multiple of the lower one. Where even the two segments that
+            are most alike are farther apart than the geometric middle of the doubt, and no gap is clear, all are
+            distinct.
         threshold: to be taken instead.
     """
     merges = _merges(distances)
