@@ -144,6 +144,18 @@ def make_flux() -> Callable[..., tuple[Path, Path]]:
     return write_tiny_flux
 
 
+@pytest.fixture(scope="session")
+def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same of Qwen-Image's classes."""
+    return write_tiny_qwen(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def make_qwen() -> Callable[..., tuple[Path, Path]]:
+    """Write one of another width."""
+    return write_tiny_qwen
+
+
 def tokenizers() -> tuple[Any, Any]:
     """Two that read letters, as the real ones do where they know no longer piece."""
     import transformers
@@ -224,3 +236,68 @@ def write_tiny_flux(folder: Path, *, channels: int = 4, pixels: bool = True) -> 
     ).save_pretrained(folder / "flux")
     control.save_pretrained(folder / "canny")
     return folder / "flux", folder / "canny"
+
+
+def write_tiny_qwen(folder: Path, *, channels: int = 4, more: int = 0) -> tuple[Path, Path]:
+    """Write both as diffusers does; the ControlNet may look at `more` channels, as those that fill holes do."""
+    import diffusers
+    import torch
+    import transformers
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    made: Any = diffusers
+    torch.manual_seed(0)
+    said = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+    pieces = [*sorted(ByteLevel.alphabet()), *said]
+    tokenizer = transformers.Qwen2Tokenizer(vocab={piece: n for n, piece in enumerate(pieces)}, merges=[])
+    tokenizer.add_special_tokens({"additional_special_tokens": list(said)})
+    shape: dict[str, Any] = {
+        "in_channels": 4 * channels,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 16,
+        "axes_dims_rope": (4, 6, 6),
+    }
+    control = made.QwenImageControlNetModel(num_layers=2, extra_condition_channels=more, **shape)
+    for layer in (*control.controlnet_blocks, control.controlnet_x_embedder):  # which begin as 0
+        torch.nn.init.normal_(layer.weight, std=0.2)
+    transformer = made.QwenImageTransformer2DModel(num_layers=3, out_channels=channels, **shape)
+    for block in transformer.transformer_blocks:  # so that words tell
+        torch.nn.init.normal_(block.attn.add_v_proj.weight)
+    torch.nn.init.normal_(transformer.proj_out.weight)
+    vae = made.AutoencoderKLQwenImage(
+        base_dim=8,
+        z_dim=channels,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        latents_mean=[0.4 * n - 0.8 for n in range(channels)],
+        latents_std=[1 + 0.5 * n for n in range(channels)],
+    )
+    with torch.no_grad():  # an encoder that is sure, as above
+        vae.quant_conv.weight[channels:] = 0
+        vae.quant_conv.bias[channels:] = -30
+    layers: dict[str, Any] = {"hidden_size": 16, "intermediate_size": 32}
+    reading: Any = transformers.Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]},
+            **layers,
+        },
+        vision_config={"depth": 1, "num_heads": 2, "out_hidden_size": 16, **layers},
+    )
+    made.QwenImagePipeline(
+        scheduler=made.FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
+        ),
+        vae=vae,
+        text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(reading),
+        tokenizer=tokenizer,
+        transformer=transformer,
+    ).save_pretrained(folder / "qwen")
+    control.save_pretrained(folder / "union")
+    return folder / "qwen", folder / "union"

@@ -121,7 +121,7 @@ def test_a_pipeline_that_we_do_not_know(tiny: Path):
     refused(
         str(tiny),
         f"{tiny} is a KandinskyPipeline, which keyweave cannot use. It can use: FluxControlNetPipeline, FluxPipeline, "
-        "StableVideoDiffusionPipeline.",
+        "QwenImageControlNetPipeline, QwenImagePipeline, StableVideoDiffusionPipeline.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ from keyweave.systems.dance.stages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from keyweave.systems.dance.labels import Label
@@ -112,11 +113,11 @@ def make_dance(
     read_keyframes(keyframes)
     others = [] if mirrored is None else mirrored_in(mirrored, len(keyframes))
     cut_by = masks_of(masks, others or keyframes, progress=progress)
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = _Kept(folder, anew=overwrite, progress=progress)
-    choreography = kept.choreography(reference, hearing)
-    heard = choreography if song is None else kept.beats(song, hearing)
-    plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by, others)
+    with _not_left_empty(folder):
+        kept = _Kept(folder, anew=overwrite, progress=progress)
+        choreography = kept.choreography(reference, hearing)
+        heard = choreography if song is None else kept.beats(song, hearing)
+        plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by, others)
     job, notes = job_of(
         folder / PLAN,
         heard,
@@ -130,6 +131,17 @@ def make_dance(
     result = run_job(job, progress)
     told = [*choreography.notes, *(heard.notes if song else ()), *plan.notes, plan.relaxed, *notes]
     return Danced(result, folder, choreography.labels, tuple(dict.fromkeys(filter(None, told))))
+
+
+@contextmanager
+def _not_left_empty(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again if nothing came into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from keyweave.models.layouts import Kind, Part
+    from keyweave.models.layouts import Family, Kind, Part
 
 INDEX = "model_index.json"
 CONFIG = "config.json"
@@ -60,12 +60,7 @@ def kind_of(folder: Path, ref: str | None = None) -> Kind:
     """Tell the kind of a folder from the files that diffusers wrote there; `ref` is how a person named it."""
     ref = ref or str(folder)
     if (folder / INDEX).is_file():
-        name = read_pipeline(folder).name
-        if name not in PIPELINES:
-            raise ModelError(
-                f"{ref} is a {name}, which keyweave cannot use.", f"It can use: {', '.join(sorted(PIPELINES))}."
-            )
-        return PIPELINES[name]
+        return LAYOUTS[family_of(folder, ref)].kind
     if (folder / CONFIG).is_file():
         return "part"
     raise ModelError(
@@ -74,14 +69,33 @@ def kind_of(folder: Path, ref: str | None = None) -> Kind:
     )
 
 
+def family_of(folder: Path, ref: str | None = None) -> Family:
+    """Tell which models a folder is put together like, from the pipeline that `model_index.json` names."""
+    name = read_pipeline(folder).name
+    if name not in PIPELINES:
+        raise ModelError(
+            f"{ref or folder} is a {name}, which keyweave cannot use.", f"It can use: {', '.join(sorted(PIPELINES))}."
+        )
+    return PIPELINES[name]
+
+
+def parts_of(folder: Path, kind: Kind, ref: str | None = None) -> tuple[Part, ...]:
+    """List what a model of a kind is put together from; nothing where it is one network, or not a network at all."""
+    if all(layout.kind != kind for layout in LAYOUTS.values()):
+        return ()
+    layout = LAYOUTS[family_of(folder, ref)]
+    refuse_kind(ref or str(folder), layout.kind, kind)  # its card may say otherwise
+    return tuple(layout.parts.values())
+
+
 def check(folder: Path, kind: Kind) -> None:
     """Raise unless all that a model of this kind needs is there, and its weights are whole safetensors."""
     if kind == "part":
         refuse_class(folder, read_class(folder), NETWORKS)
         headers(folder)
-    elif kind in LAYOUTS:
+    elif parts := parts_of(folder, kind):
         pipeline = read_pipeline(folder)
-        for part in LAYOUTS[kind].parts.values():
+        for part in parts:
             _check_part(folder, part, pipeline)
     else:
         for path in folder.rglob("*.safetensors"):

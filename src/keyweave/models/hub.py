@@ -24,18 +24,18 @@ from keyweave.models.folders import (
     INDEX,
     check,
     kind_of,
+    parts_of,
     refuse_kind,
     refuse_pickles,
     taken_variant,
     variant_of,
 )
-from keyweave.models.layouts import LAYOUTS
 from keyweave.models.licences import PAGE, licence_of, tell_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keyweave.models.layouts import Kind
+    from keyweave.models.layouts import Kind, Part
 
 _REF = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -91,7 +91,7 @@ def _download(hub: Any, repo: str, revision: str, kind: Kind | None, progress: P
     card = find_card(folder)
     there = card.kind if card else kind_of(folder, ref)
     refuse_kind(ref, there, kind)
-    weights = _weights(list(sizes), there, ref)
+    weights = _weights(list(sizes), parts_of(folder, there, ref), ref)
     missing = sum(sizes[name] for name in weights if not (folder / name).exists())
     if missing:
         progress.say(f"{ref}: downloading {missing / 1e6:,.1f} MB.")
@@ -113,9 +113,8 @@ def _bars(hub: Any, *, shown: bool) -> Iterator[None]:
             hub.utils.enable_progress_bars()
 
 
-def _weights(names: list[str], kind: Kind, ref: str) -> list[str]:
-    """Choose the files of weights that a model of this kind needs; its parts lie in folders, a part by itself."""
-    parts = LAYOUTS[kind].parts.values() if kind in LAYOUTS else ()
+def _weights(names: list[str], parts: tuple[Part, ...], ref: str) -> list[str]:
+    """Choose the files of weights that a model needs; its parts lie in folders, a network by itself does not."""
     chosen: list[str] = []
     for place in [f"{part.folder}/" for part in parts if part.learnt] or [""]:
         near = [name for name in names if name.startswith(place) and "/" not in name.removeprefix(place)]

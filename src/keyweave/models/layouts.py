@@ -1,4 +1,4 @@
-"""Which kinds of model there are, and what a folder of each kind holds: the one table that names outside classes.
+"""Which kinds of model there are, and what a folder of each family holds: the one table that names outside classes.
 
 A folder says in `model_index.json` which classes it wants. Nothing is imported because a folder says so: a class is
 used only if it stands in this table.
@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 Kind = Literal["image-to-video", "text-to-image", "features", "adapter", "part"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Family = Literal["svd", "flux", "qwen"]
 
 _VAE = "AutoencoderKLTemporalDecoder"
 _UNET = "UNetSpatioTemporalConditionModel"
@@ -18,6 +19,10 @@ _ENCODER = "CLIPVisionModelWithProjection"
 _FLUX_VAE = "AutoencoderKL"
 _FLUX = "FluxTransformer2DModel"
 _FLUX_CONTROL = "FluxControlNetModel"
+_QWEN_VAE = "AutoencoderKLQwenImage"
+_QWEN = "QwenImageTransformer2DModel"
+_QWEN_READER = "Qwen2_5_VLForConditionalGeneration"
+_QWEN_CONTROL = "QwenImageControlNetModel"
 _FLOW = "FlowMatchEulerDiscreteScheduler"
 
 # Where a class comes from. Names that another release of its library used stand for the class of today; of several,
@@ -25,6 +30,7 @@ _FLOW = "FlowMatchEulerDiscreteScheduler"
 _PROCESSOR = ("transformers", ("CLIPImageProcessorPil", "CLIPImageProcessor"))
 _CLIP_WORDS = ("transformers", ("CLIPTokenizer",))
 _T5_WORDS = ("transformers", ("T5TokenizerFast", "T5Tokenizer"))
+_QWEN_WORDS = ("transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer"))
 CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
     _VAE: ("diffusers", (_VAE,)),
     _UNET: ("diffusers", (_UNET,)),
@@ -37,6 +43,10 @@ CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
     _FLUX_VAE: ("diffusers", (_FLUX_VAE,)),
     _FLUX: ("diffusers", (_FLUX,)),
     _FLUX_CONTROL: ("diffusers", (_FLUX_CONTROL,)),
+    _QWEN_VAE: ("diffusers", (_QWEN_VAE,)),
+    _QWEN: ("diffusers", (_QWEN,)),
+    _QWEN_READER: ("transformers", (_QWEN_READER,)),
+    _QWEN_CONTROL: ("diffusers", (_QWEN_CONTROL,)),
     _FLOW: ("diffusers", (_FLOW,)),
     "Sam2Model": ("transformers", ("Sam2Model",)),
     "Sam2VideoModel": ("transformers", ("Sam2Model",)),  # follows a subject; its part for single pictures is taken
@@ -46,6 +56,8 @@ CLASSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "CLIPTokenizerFast": _CLIP_WORDS,
     "T5Tokenizer": _T5_WORDS,
     "T5TokenizerFast": _T5_WORDS,
+    "Qwen2Tokenizer": _QWEN_WORDS,
+    "Qwen2TokenizerFast": _QWEN_WORDS,
 }
 
 
@@ -66,13 +78,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a model of one kind holds.
+    """What a model of one family holds.
 
     Args:
-        pipelines: values of `_class_name` in `model_index.json` that mean this kind.
+        kind: what it does.
+        pipelines: values of `_class_name` in `model_index.json` that mean this family.
         parts: by the name that they have in our code.
     """
 
+    kind: Kind
     pipelines: tuple[str, ...]
     parts: dict[str, Part]
 
@@ -82,8 +96,9 @@ def _names_of(home: tuple[str, tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(name for name, other in CLASSES.items() if other is home)
 
 
-LAYOUTS: dict[Kind, Layout] = {
-    "image-to-video": Layout(
+LAYOUTS: dict[Family, Layout] = {
+    "svd": Layout(
+        kind="image-to-video",
         pipelines=("StableVideoDiffusionPipeline",),
         parts={
             "vae": Part("vae", (_VAE,)),
@@ -97,7 +112,8 @@ LAYOUTS: dict[Kind, Layout] = {
             "scheduler": Part("scheduler", ("EulerDiscreteScheduler",), learnt=False),
         },
     ),
-    "text-to-image": Layout(
+    "flux": Layout(
+        kind="text-to-image",
         pipelines=("FluxPipeline", "FluxControlNetPipeline"),
         parts={
             "vae": Part("vae", (_FLUX_VAE,)),
@@ -109,14 +125,26 @@ LAYOUTS: dict[Kind, Layout] = {
             "scheduler": Part("scheduler", (_FLOW,), learnt=False),
         },
     ),
+    "qwen": Layout(
+        kind="text-to-image",
+        pipelines=("QwenImagePipeline", "QwenImageControlNetPipeline"),
+        parts={
+            "vae": Part("vae", (_QWEN_VAE,)),
+            "transformer": Part("transformer", (_QWEN,)),
+            "text_encoder": Part("text_encoder", (_QWEN_READER,)),
+            "tokenizer": Part("tokenizer", _names_of(_QWEN_WORDS), learnt=False),
+            "scheduler": Part("scheduler", (_FLOW,), learnt=False),
+        },
+    ),
 }
-PIPELINES: dict[str, Kind] = {name: kind for kind, layout in LAYOUTS.items() for name in layout.pipelines}
+PIPELINES: dict[str, Family] = {name: family for family, layout in LAYOUTS.items() for name in layout.pipelines}
 # What may lie in a folder of its own: a fine-tuned network often does, one that controls another or cuts out always.
 NETWORKS: tuple[str, ...] = (
     *dict.fromkeys(
         name for layout in LAYOUTS.values() for part in layout.parts.values() if part.learnt for name in part.classes
     ),
     _FLUX_CONTROL,
+    _QWEN_CONTROL,
     "Sam2Model",
     "Sam2VideoModel",
 )

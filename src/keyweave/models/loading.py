@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from keyweave.base.errors import ModelError
 from keyweave.base.extras import need
 from keyweave.models.devices import Place, choose, free_bytes, place_weights
-from keyweave.models.folders import CONFIG, read_class, read_object, read_pipeline, refuse_kind, taken_variant
+from keyweave.models.folders import (
+    CONFIG,
+    family_of,
+    read_class,
+    read_object,
+    read_pipeline,
+    refuse_kind,
+    taken_variant,
+)
 from keyweave.models.headers import AGAIN
 from keyweave.models.layouts import CLASSES, LAYOUTS
 
@@ -23,8 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
     from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+    from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
@@ -34,13 +44,15 @@ if TYPE_CHECKING:
         CLIPTextModel,
         CLIPTokenizer,
         CLIPVisionModelWithProjection,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2Tokenizer,
         T5EncoderModel,
         T5Tokenizer,
     )
 
     from keyweave.models.card import ModelCard
     from keyweave.models.finding import Found
-    from keyweave.models.layouts import Kind
+    from keyweave.models.layouts import Family, Kind
 
 _log = logging.getLogger(__name__)
 _PURPOSE = "loading a generative model"
@@ -67,7 +79,7 @@ class VideoModel:
 
 
 @dataclass(frozen=True)
-class PictureModel:
+class FluxModel:
     """A model that makes a picture from words, of FLUX's family; what holds for `VideoModel` holds for it."""
 
     vae: AutoencoderKL
@@ -76,6 +88,20 @@ class PictureModel:
     text_encoder_2: T5EncoderModel
     tokenizer: CLIPTokenizer
     tokenizer_2: T5Tokenizer
+    scheduler: FlowMatchEulerDiscreteScheduler
+    card: ModelCard | None
+    ref: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class QwenModel:
+    """A model that makes a picture from words, of Qwen-Image's family; what holds for `VideoModel` holds for it."""
+
+    vae: AutoencoderKLQwenImage
+    transformer: QwenImageTransformer2DModel
+    text_encoder: Qwen2_5_VLForConditionalGeneration
+    tokenizer: Qwen2Tokenizer
     scheduler: FlowMatchEulerDiscreteScheduler
     card: ModelCard | None
     ref: str
@@ -92,8 +118,9 @@ class PartModel:
     place: Place
 
 
+PictureModel = FluxModel | QwenModel
 Loaded = VideoModel | PictureModel | PartModel
-_MADE_INTO: dict[Kind, type[Any]] = {"image-to-video": VideoModel, "text-to-image": PictureModel}
+_MADE_INTO: dict[Family, type[Any]] = {"svd": VideoModel, "flux": FluxModel, "qwen": QwenModel}
 
 
 @overload
@@ -126,9 +153,10 @@ def load(found: Found, kind: Kind = "image-to-video", *, device: str | None = No
     parts = _parts(found.folder, kind, place, _stamp(found.folder))
     if kind == "part":
         return PartModel(parts["network"], found.card, found.ref, place)
+    family = family_of(found.folder, found.ref)
     # A scheduler counts its steps: each caller has its own.
-    own = {name: deepcopy(parts[name]) for name, part in LAYOUTS[kind].parts.items() if not part.learnt}
-    return _MADE_INTO[kind](**(parts | own), card=found.card, ref=found.ref, place=place)
+    own = {name: deepcopy(parts[name]) for name, part in LAYOUTS[family].parts.items() if not part.learnt}
+    return _MADE_INTO[family](**(parts | own), card=found.card, ref=found.ref, place=place)
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
@@ -146,7 +174,7 @@ def _parts(folder: Path, kind: Kind, place: Place, stamp: object) -> dict[str, A
         classes = read_pipeline(folder).classes
         parts = {
             name: _load(folder / part.folder, classes[part.folder], place.dtype)
-            for name, part in LAYOUTS[kind].parts.items()
+            for name, part in LAYOUTS[family_of(folder)].parts.items()
         }
     _settle([one for one in parts.values() if hasattr(one, "parameters")], place.device)
     return parts

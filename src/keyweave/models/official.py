@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from keyweave.models.finding import Found
 
-_UNET = LAYOUTS["image-to-video"].parts["unet"]
+_UNET = LAYOUTS["svd"].parts["unet"]
 _TUNED = re.compile(r"(?P<layer>.+\.temporal_transformer_blocks\.\d+\.attn1)\.(?P<part>to_v|to_out\.0)\.weight")
 # How the checkpoint's numbers and the base's were rounded since they were the same. What is stored does not tell: the
 # authors' tuning began from numbers of float16 and was saved in float32.

@@ -1,4 +1,4 @@
-"""A subject that is learnt by heart: what a tiny FLUX learns, leaves alone, keeps and paints."""
+"""A subject that is learnt by heart: what tiny models of each family learn, leave alone, keep and paint."""
 
 import threading
 from pathlib import Path
@@ -15,7 +15,7 @@ from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.models.subject_lora import SubjectLora, begin, low_rank, put, read_subject, write_subject
 from keyweave.systems.dance.mirror import Mirrored, mirror_keyframes
-from keyweave.systems.dance.painters import FluxPainter, find_painter
+from keyweave.systems.dance.painters import find_painter, painter_of
 from keyweave.systems.dance.subject import FILE, Subject, SubjectTask, fitted, mirror_by_painting, train_subject
 from keyweave.training.journal import read as read_journal
 
@@ -31,9 +31,15 @@ for _mask, _box in zip(MASKS, BOXES, strict=True):
     _mask[_box] = True
 
 
+@pytest.fixture(scope="module", params=["tiny_flux", "tiny_qwen"])
+def folders(request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """A model and its ControlNet, of each family."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def painter(tiny_flux: tuple[Path, Path]) -> FluxPainter:
-    return find_painter(*map(str, tiny_flux))
+def painter(folders: tuple[Path, Path]) -> Any:
+    return find_painter(*map(str, folders))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def images() -> list[Image]:
 
 
 @pytest.fixture(scope="module")
-def lora(painter: FluxPainter, images: list[Image], tmp_path_factory: pytest.TempPathFactory) -> SubjectLora:
+def lora(painter: Any, images: list[Image], tmp_path_factory: pytest.TempPathFactory) -> SubjectLora:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -55,17 +61,17 @@ def lora(painter: FluxPainter, images: list[Image], tmp_path_factory: pytest.Tem
         torch.set_num_threads(threads)
 
 
-def learnt(images: list[Image], painter: FluxPainter, folder: Path, **more: Any) -> SubjectLora:
+def learnt(images: list[Image], painter: Any, folder: Path, **more: Any) -> SubjectLora:
     options: dict[str, Any] = {"epochs": 4, "rank": 2, "steps": 1} | more
     return train_subject(images, painter, MARMOT, folder, **options)
 
 
-def mirrored(images: list[Image], painter: FluxPainter, lora: SubjectLora, **more: Any) -> Mirrored:
+def mirrored(images: list[Image], painter: Any, lora: SubjectLora, **more: Any) -> Mirrored:
     height, width = images[0].pixels.shape[:2]
     return mirror_by_painting(images, painter, lora, masker=lambda _: MASKS[:, :height, :width], **more)
 
 
-def weights(painter: FluxPainter) -> dict[str, torch.Tensor]:
+def weights(painter: Any) -> dict[str, torch.Tensor]:
     return {
         f"{name}.{key}": value.clone()
         for name, network in painter.networks.items()
@@ -84,7 +90,7 @@ def test_the_prompt_is_the_papers():
     )
 
 
-def test_the_loss_falls_when_a_picture_is_learnt_by_heart(painter: FluxPainter, images: list[Image]):
+def test_the_loss_falls_when_a_picture_is_learnt_by_heart(painter: Any, images: list[Image]):
     with low_rank(painter.networks, 16) as matrices:
         begin(matrices, 0)
         task = SubjectTask(painter, [image.pixels for image in fitted(images, painter)], MARMOT.prompt, matrices)
@@ -102,12 +108,12 @@ def test_the_loss_falls_when_a_picture_is_learnt_by_heart(painter: FluxPainter, 
         assert measured() < 0.9 * before
 
 
-def test_the_loss_by_the_papers_words(painter: FluxPainter, images: list[Image]):
+def test_the_loss_by_the_papers_words(painter: Any, images: list[Image]):
     """Of one sample, written out: between picture and noise, the network should say noise - picture."""
     frames = [image.pixels for image in fitted(images, painter)]
     asked: list[Any] = []
 
-    class Watched(FluxPainter):
+    class Watched(type(painter)):
         def velocity(self, x: torch.Tensor, sigma: torch.Tensor, wish: Any) -> torch.Tensor:
             asked.append((x, sigma, wish))
             return 0.3 * x
@@ -126,7 +132,7 @@ def test_the_loss_by_the_papers_words(painter: FluxPainter, images: list[Image])
 
 
 def test_only_low_rank_matrices_change_and_networks_come_back_as_they_were(
-    painter: FluxPainter, images: list[Image], tmp_path: Path
+    painter: Any, images: list[Image], tmp_path: Path
 ):
     before = weights(painter)
     found = learnt(images, painter, tmp_path)
@@ -144,9 +150,7 @@ def test_only_low_rank_matrices_change_and_networks_come_back_as_they_were(
     assert all(min(one.shape) == 2 for one in found.matrices.values())
 
 
-def test_a_kept_subject_is_painted_the_same(
-    painter: FluxPainter, images: list[Image], lora: SubjectLora, tmp_path: Path
-):
+def test_a_kept_subject_is_painted_the_same(painter: Any, images: list[Image], lora: SubjectLora, tmp_path: Path):
     write_subject(tmp_path / FILE, lora)
     again = read_subject(tmp_path / FILE)
     assert same(dict(lora.matrices), dict(again.matrices))
@@ -160,7 +164,7 @@ def test_a_kept_subject_is_painted_the_same(
     assert not np.array_equal(made(lora, 20), made(lora, 0))
 
 
-def test_a_stopped_training_goes_on_to_the_very_same(painter: FluxPainter, images: list[Image], tmp_path: Path):
+def test_a_stopped_training_goes_on_to_the_very_same(painter: Any, images: list[Image], tmp_path: Path):
     whole = learnt(images, painter, tmp_path / "whole")
     stop = threading.Event()
 
@@ -175,12 +179,12 @@ def test_a_stopped_training_goes_on_to_the_very_same(painter: FluxPainter, image
     assert same(dict(whole.matrices), dict(learnt(images, painter, tmp_path / "parts").matrices))
 
 
-def test_networks_in_half_precision_learn_in_full(tiny_flux: tuple[Path, Path], images: list[Image], tmp_path: Path):
+def test_networks_in_half_precision_learn_in_full(folders: tuple[Path, Path], images: list[Image], tmp_path: Path):
     """As released models are trained: frozen in bfloat16, what changes them in float32."""
-    flux, canny = (find(str(folder)) for folder in tiny_flux)
-    half = FluxPainter.of(
-        load(flux, "text-to-image", device="cpu", dtype="bfloat16"),
-        load(canny, "part", device="cpu", dtype="bfloat16"),
+    model, control = (find(str(folder)) for folder in folders)
+    half = painter_of(
+        load(model, "text-to-image", device="cpu", dtype="bfloat16"),
+        load(control, "part", device="cpu", dtype="bfloat16"),
     )
     found = learnt(images, half, tmp_path)
     assert {one.dtype for one in found.matrices.values()} == {torch.float32}
@@ -189,19 +193,19 @@ def test_networks_in_half_precision_learn_in_full(tiny_flux: tuple[Path, Path], 
     assert mirrored(images, half, found, steps=1).pictures[0].size == (WIDTH, HEIGHT)
 
 
-def test_checkpointing_computes_the_same(painter: FluxPainter, images: list[Image], lora: SubjectLora, tmp_path: Path):
+def test_checkpointing_computes_the_same(painter: Any, images: list[Image], lora: SubjectLora, tmp_path: Path):
     found = learnt(images, painter, tmp_path, checkpointing=True)
     assert all(torch.allclose(one, found.matrices[name], atol=1e-6) for name, one in lora.matrices.items())
     assert not any(network.gradient_checkpointing for network in painter.networks.values())
 
 
 def test_keyframes_and_their_mirrored_ones_are_painted_by_edges(
-    painter: FluxPainter, images: list[Image], lora: SubjectLora, monkeypatch: pytest.MonkeyPatch
+    painter: Any, images: list[Image], lora: SubjectLora, monkeypatch: pytest.MonkeyPatch
 ):
     """A painter that hands its edges back shows which edges each picture was painted by."""
-    monkeypatch.setattr(FluxPainter, "hints", lambda _, drawn: drawn)
-    monkeypatch.setattr(FluxPainter, "sigmas", lambda *_: torch.tensor([1.0, 0.0]))
-    monkeypatch.setattr(FluxPainter, "velocity", lambda _, x, sigma, wish: x)
+    monkeypatch.setattr(type(painter), "hints", lambda _, drawn: drawn)
+    monkeypatch.setattr(type(painter), "sigmas", lambda *_: torch.tensor([1.0, 0.0]))
+    monkeypatch.setattr(type(painter), "velocity", lambda _, x, sigma, wish: x)
     seen: list[torch.Tensor] = []
     import keyweave.systems.dance.subject as module
 
@@ -225,7 +229,7 @@ def test_keyframes_and_their_mirrored_ones_are_painted_by_edges(
     assert (drawn[0][:, 2:5] == drawn[2][:, 2:5]).mean() > 0.9, "the post stays"
 
 
-def test_any_size_is_painted_and_given_back(painter: FluxPainter, images: list[Image], lora: SubjectLora):
+def test_any_size_is_painted_and_given_back(painter: Any, images: list[Image], lora: SubjectLora):
     odd = [Image(image.pixels[:45, :61]) for image in images]
     assert {image.size for image in fitted(odd, painter)} == {(64, 48)}
     made = mirrored(odd, painter, lora, steps=1)
@@ -235,13 +239,13 @@ def test_any_size_is_painted_and_given_back(painter: FluxPainter, images: list[I
     assert large.size == (1184, 880)
 
 
-def test_the_seed_decides(painter: FluxPainter, images: list[Image], lora: SubjectLora):
+def test_the_seed_decides(painter: Any, images: list[Image], lora: SubjectLora):
     first, again, other = (mirrored(images, painter, lora, steps=1, seed=seed).pictures[3].pixels for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_doors(painter: FluxPainter, images: list[Image], lora: SubjectLora, tmp_path: Path):
+def test_doors(painter: Any, images: list[Image], lora: SubjectLora, tmp_path: Path):
     with pytest.raises(InputError, match="^The scene of a subject cannot be empty"):
         Subject("marmot", " ")
     with pytest.raises(InputError, match="^There are no keyframes to mirror"):
@@ -278,7 +282,7 @@ def test_files_that_hold_no_subject(lora: SubjectLora, tmp_path: Path):
         read_subject(path)
 
 
-def test_a_subject_fits_only_the_models_that_it_was_learnt_on(painter: FluxPainter, lora: SubjectLora):
+def test_a_subject_fits_only_the_models_that_it_was_learnt_on(painter: Any, lora: SubjectLora):
     with (
         low_rank(painter.networks, 3) as matrices,
         pytest.raises(
