@@ -34,11 +34,12 @@ def asked(*argv: str) -> Any:
     return dance.build("dance").read(["mirror", *argv])
 
 
+@pytest.mark.parametrize("family", ["tiny_flux", "tiny_qwen"])
 def test_a_subject_is_learnt_and_painted_and_painted_again(
-    tiny_flux: tuple[Path, Path], pictures: list[str], tmp_path: Path
+    family: str, request: pytest.FixtureRequest, pictures: list[str], tmp_path: Path
 ):
-    flux, canny = map(str, tiny_flux)
-    models = ("--by", flux, "--control", canny)
+    model, control = map(str, request.getfixturevalue(family))
+    models = ("--by", model, "--control", control)
     who = ("--subject", "marmot", "--scene", "on a meadow", "--epochs", "1", "--rank", "2")
     row = mirror(asked(*pictures, *models, *who, "--steps", "2", "-o", str(tmp_path / "m")), SILENT)
     names = ["01.png", "01m.png", "02.png", "02m.png", "background.png"]

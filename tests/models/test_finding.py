@@ -125,6 +125,11 @@ def test_a_pipeline_that_we_do_not_know(tiny: Path):
     )
 
 
+def test_a_card_and_an_index_that_do_not_agree(tiny: Path, card: ModelCard):
+    write_card(tiny, card.model_copy(update={"kind": "text-to-image"}))
+    refused(str(tiny), f"{tiny} is a model of kind image-to-video; here one of kind text-to-image is needed.")
+
+
 def test_an_index_cannot_name_a_class_of_its_own(tiny: Path):
     index(tiny, unet=["os", "system"])
     refused(str(tiny), f"{tiny}/unet is a system; keyweave loads only UNetSpatioTemporalConditionModel there.")

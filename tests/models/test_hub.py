@@ -130,6 +130,15 @@ def test_only_what_is_needed_is_downloaded(shelf: Shelf, tiny: Path, heard: list
     assert (shelf.taken, heard) == ([], [])
 
 
+def test_each_family_has_parts_of_its_own(shelf: Shelf, tiny_qwen: tuple[Path, Path], tmp_path: Path):
+    """Of one kind all the same."""
+    shelf.shelf = Path(shutil.copytree(tiny_qwen[0], tmp_path / "qwen"))
+    (shelf.shelf / "text_encoder_2").mkdir()
+    (shelf.shelf / "text_encoder_2" / "model.safetensors").write_bytes(b"x" * 10)
+    assert find(REF, "text-to-image").kind == "text-to-image"
+    assert set(shelf.names()) - set(shelf.taken) == {"text_encoder_2/model.safetensors"}
+
+
 def test_the_wrong_kind_is_known_before_its_weights_come(shelf: Shelf, tiny: Path):
     refused(REF, ModelError, "hub:someone/svd@main is a model of kind image-to-video; here one of kind part", "part")
     index = tiny / "model_index.json"

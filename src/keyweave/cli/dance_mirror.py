@@ -41,7 +41,7 @@ def add_painting(parser: Parser) -> None:
     add = parser.add_argument_group(
         "painted by a text-to-image model, instead of set together from the pictures"
     ).add_argument
-    add("--by", metavar="REF", help="the model, such as hub:black-forest-labs/FLUX.1-dev")
+    add("--by", metavar="REF", help="the model, such as hub:black-forest-labs/FLUX.1-dev or hub:Qwen/Qwen-Image")
     add("--control", metavar="REF", help="what leads it by edges, such as hub:XLabs-AI/flux-controlnet-canny-diffusers")
     add("--subject", metavar="CLASS", help="what the subject is, such as marmot")
     add("--scene", metavar="WORDS", help="where it dances, such as 'with an alpine landscape as background'")
@@ -50,7 +50,8 @@ def add_painting(parser: Parser) -> None:
     add("--epochs", type=int, metavar="N", help="how often each keyframe is learnt (default: 500)")
     add("--rank", type=int, metavar="N", help="of what is learnt (default: 16)")
     add("--steps", type=int, metavar="N", help="of each painting (default: 28)")
-    add("--guidance", type=float, metavar="G", help="how much the words count (default: 3.5)")
+    counts = "how much the words count (default: 3.5 for FLUX.1, 4 for Qwen-Image)"
+    add("--guidance", type=float, metavar="G", help=counts)
     add("--seed", type=seed, metavar="N", help="decides all chance (default: 0)")
 
 

@@ -115,15 +115,30 @@ def test_what_is_loaded_is_what_diffusers_loads(folders: tuple[Path, Path]):
         assert ours.scheduler.config == stock.scheduler.config
 
 
-def test_an_index_cannot_name_other_classes(tiny_flux: tuple[Path, Path], tmp_path: Path):
-    copy = Path(shutil.copytree(tiny_flux[0], tmp_path / "flux"))
+def test_an_index_cannot_name_other_classes(folders: tuple[Path, Path], tmp_path: Path):
+    copy = Path(shutil.copytree(folders[0], tmp_path / "model"))
     index = json.loads((copy / "model_index.json").read_text())
-    (copy / "model_index.json").write_text(json.dumps(index | {"tokenizer_2": ["os", "system"]}))
-    with pytest.raises(ModelError, match="tokenizer_2 is a system; keyweave loads only T5Tokenizer or T5TokenizerFast"):
+    (copy / "model_index.json").write_text(json.dumps(index | {"tokenizer": ["os", "system"]}))
+    with pytest.raises(ModelError, match=r"tokenizer is a system; keyweave loads only \w+Tokenizer or \w+Fast there"):
         find(str(copy))
     (copy / "model_index.json").write_text(json.dumps(index))
-    shutil.rmtree(copy / "text_encoder_2")
-    with pytest.raises(ModelError, match="is incomplete: it has no text_encoder_2/"):
+    shutil.rmtree(copy / "text_encoder")
+    with pytest.raises(ModelError, match="is incomplete: it has no text_encoder/"):
+        find(str(copy))
+
+
+def test_a_pipeline_has_the_parts_of_its_own_family(folders: tuple[Path, Path], tmp_path: Path):
+    """Whichever of them diffusers saved: with the ControlNet inside it paints without it."""
+    copy = Path(shutil.copytree(folders[0], tmp_path / "model"))
+    index = json.loads((copy / "model_index.json").read_text())
+    mine = index["_class_name"]
+    (copy / "model_index.json").write_text(
+        json.dumps(index | {"_class_name": mine.replace("Pipeline", "ControlNetPipeline")})
+    )
+    assert find(str(copy)).kind == "text-to-image"
+    other = "FluxPipeline" if mine == "QwenImagePipeline" else "QwenImagePipeline"
+    (copy / "model_index.json").write_text(json.dumps(index | {"_class_name": other}))
+    with pytest.raises(ModelError, match=r"/vae is a AutoencoderKL\w*; keyweave loads only AutoencoderKL\w* there"):
         find(str(copy))
 
 
@@ -154,6 +169,15 @@ def test_a_flow_goes_straight_from_noise_to_the_picture(painter: Any, edges: tor
 
     straight = Straight(**{name: getattr(painter, name) for name in painter.__dataclass_fields__})
     assert torch.allclose(paint(straight, Wish((), edges, SIZE, 1.0), seed=0, steps=3), goal, atol=1e-5)
+
+
+def test_levels_of_noise_go_from_1_to_0(painter: Any):
+    """Also in one step, where a scheduler that stretches them knows no answer."""
+    for steps in (1, 2, 5):
+        found = painter.sigmas(steps, SIZE)
+        assert len(found) == steps + 1
+        assert (found[0], found[-1]) == (1, 0)
+        assert (found.diff() < 0).all()
 
 
 def test_pictures_come_back_from_latents(painter: Any):

@@ -51,7 +51,7 @@ FILE = "subject.safetensors"
 _ASKED = "subject.json"
 _RATE = 1e-4
 _MOST = 1024 * 1024  # pixels of a picture: what the released models were made for
-_UNGUIDED = 1.0  # a distilled model learns without its guidance, which would count twice when it paints
+_UNGUIDED = 1.0  # models learn without guidance, which would count twice when they paint
 
 
 @dataclass(frozen=True)
