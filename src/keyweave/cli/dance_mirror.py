@@ -75,9 +75,9 @@ def _painted(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.base.files import refuse_existing  # noqa: PLC0415 - the help must be quick
     from keyweave.media.pictures.images import read_image  # noqa: PLC0415
     from keyweave.models.subject_lora import read_subject  # noqa: PLC0415
-    from keyweave.systems.dance import subject as learning  # noqa: PLC0415
     from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
-    from keyweave.systems.dance.painters import find_painter  # noqa: PLC0415
+    from keyweave.systems.dance.painting import subject as learning  # noqa: PLC0415
+    from keyweave.systems.dance.painting.families import find_painter  # noqa: PLC0415
     from keyweave.systems.dance.stages import masks_of, write_mirrored  # noqa: PLC0415
 
     _refuse_half_asked(args)

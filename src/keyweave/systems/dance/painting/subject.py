@@ -28,9 +28,9 @@ from keyweave.models.card import ModelCard
 from keyweave.models.devices import hardware
 from keyweave.models.subject_lora import SubjectLora, begin, low_rank, put, write_subject
 from keyweave.perceive.masks import Masker, subject_masks
-from keyweave.systems.dance.edges import as_picture, canny, drawings
 from keyweave.systems.dance.mirror import Mirrored, empty_scene, mirror_keyframes
-from keyweave.systems.dance.painters import Wish, paint
+from keyweave.systems.dance.painting.edges import as_picture, canny, drawings
+from keyweave.systems.dance.painting.painter import Wish, paint
 from keyweave.training.journal import read as read_journal
 from keyweave.training.loop import train
 from keyweave.training.order import Order
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from keyweave.media.types import Frame
-    from keyweave.systems.dance.painters import Painter, Size
+    from keyweave.systems.dance.painting.painter import Painter, Size
 
 EPOCHS, RANK = 500, 16  # the thesis's
 STEPS = 28  # of painting

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keyweave.perceive.masks import grown
-from keyweave.systems.dance.edges import as_picture, background_edges, canny, drawings
+from keyweave.systems.dance.painting.edges import as_picture, background_edges, canny, drawings
 
 HEIGHT, WIDTH = 48, 80
 

@@ -1,4 +1,4 @@
-"""Painters: text-to-image models that follow edges, of any family that has a `painters_*` of its own.
+"""Painters: text-to-image models that follow edges, whatever their family.
 
 All of them are flows: at `sigma` the picture is (1 - sigma) x + sigma noise, and the network tells the velocity
 noise - x.
@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
-from keyweave.models.finding import find
-from keyweave.models.loading import QwenModel, load
-from keyweave.systems.dance.painters_flux import FluxPainter
-from keyweave.systems.dance.painters_qwen import QwenPainter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor, nn
-
-    from keyweave.models.loading import PartModel, PictureModel
 
     Size = tuple[int, int]  # width and height, in pixels
     Words = tuple[Tensor, ...]  # what text encoders say of a prompt, one row each
@@ -113,15 +106,3 @@ def paint(painter: Painter, wish: Wish, *, seed: int, steps: int) -> Tensor:  # 
     for now, then in pairwise(painter.sigmas(steps, wish.size).tolist()):
         x = x + (then - now) * painter.velocity(x, x.new_full((len(x),), now), wish).float()
     return painter.pictures(x, wish.size)
-
-
-def find_painter(by: str, control: str, *, progress: Progress = SILENT) -> Painter:
-    """Find and load a text-to-image model and the network that controls it; see `models.finding.find` for names."""
-    model, controlling = find(by, "text-to-image", progress=progress), find(control, "part", progress=progress)
-    picture = load(model, "text-to-image")
-    return painter_of(picture, load(controlling, "part", device=picture.place.device, dtype=picture.place.dtype))
-
-
-def painter_of(model: PictureModel, control: PartModel) -> Painter:
-    """Put a model and a controlling network together, as the family of the model wants it."""
-    return QwenPainter.of(model, control) if isinstance(model, QwenModel) else FluxPainter.of(model, control)

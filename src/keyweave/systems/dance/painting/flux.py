@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from keyweave.base.errors import ModelError
-from keyweave.systems.dance.painter_parts import noise_levels, packed, refuse_stranger, unpacked
+from keyweave.systems.dance.painting.parts import noise_levels, packed, refuse_stranger, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from keyweave.models.loading import FluxModel, PartModel
-    from keyweave.systems.dance.painters import Size, Wish, Words
+    from keyweave.systems.dance.painting.painter import Size, Wish, Words
 
 _LONGEST = 512  # tokens of a prompt
 

@@ -13,10 +13,11 @@ from keyweave.base.errors import ModelError
 from keyweave.base.seeds import derive
 from keyweave.models.finding import find
 from keyweave.models.loading import load
-from keyweave.systems.dance.painter_parts import packed, unpacked
-from keyweave.systems.dance.painters import Wish, find_painter, paint, painter_of
-from keyweave.systems.dance.painters_flux import FluxPainter
-from keyweave.systems.dance.painters_qwen import QwenPainter
+from keyweave.systems.dance.painting.families import find_painter, painter_of
+from keyweave.systems.dance.painting.flux import FluxPainter
+from keyweave.systems.dance.painting.painter import Wish, paint
+from keyweave.systems.dance.painting.parts import packed, unpacked
+from keyweave.systems.dance.painting.qwen import QwenPainter
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -15,8 +15,15 @@ from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.models.subject_lora import SubjectLora, begin, low_rank, put, read_subject, write_subject
 from keyweave.systems.dance.mirror import Mirrored, mirror_keyframes
-from keyweave.systems.dance.painters import find_painter, painter_of
-from keyweave.systems.dance.subject import FILE, Subject, SubjectTask, fitted, mirror_by_painting, train_subject
+from keyweave.systems.dance.painting.families import find_painter, painter_of
+from keyweave.systems.dance.painting.subject import (
+    FILE,
+    Subject,
+    SubjectTask,
+    fitted,
+    mirror_by_painting,
+    train_subject,
+)
 from keyweave.training.journal import read as read_journal
 
 pytestmark = [
@@ -207,7 +214,7 @@ def test_keyframes_and_their_mirrored_ones_are_painted_by_edges(
     monkeypatch.setattr(type(painter), "sigmas", lambda *_: torch.tensor([1.0, 0.0]))
     monkeypatch.setattr(type(painter), "velocity", lambda _, x, sigma, wish: x)
     seen: list[torch.Tensor] = []
-    import keyweave.systems.dance.subject as module
+    import keyweave.systems.dance.painting.subject as module
 
     real = module.paint
 

@@ -1,0 +1,1 @@
+"""Mirrored keyframes painted anew by a text-to-image model that has learnt their subject."""
