@@ -62,8 +62,8 @@ def test_a_budget_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_budget_is_kept_as_it_is(tmp_path: Path):
     assert kept_budget(tmp_path / "none", Budget) is None
-    keep_budget(tmp_path / "a", Budget(squares=3, seed=7))
-    assert kept_budget(tmp_path / "a", Budget) == Budget(squares=3, seed=7)
+    keep_budget(tmp_path / "a", Budget(squares=3, seed=7, rises=(5, 9)))
+    assert kept_budget(tmp_path / "a", Budget) == Budget(squares=3, seed=7, rises=(5, 9))
 
 
 def test_a_dry_run_says_how_much_and_does_nothing(
