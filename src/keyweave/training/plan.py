@@ -107,4 +107,5 @@ class Plan:
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Plan:
         """Read what `as_dict` wrote."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+        rows: dict[str, Any] = {name: tuple(row[name]) for name in ("betas", "rises") if name in row}
+        return cls(**{**row, **rows})
