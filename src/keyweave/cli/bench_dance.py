@@ -90,10 +90,7 @@ def _dances(args: argparse.Namespace) -> Dances:
         value = getattr(args, flag)
         if value is not None and not 0 < value < float("inf"):
             raise InputError(f"--{flag.replace('_', '-')} is {value:g}; it should be above 0.")
-    asked, conditions = (
-        tuple(name.strip() for name in text.split(",") if name.strip())
-        for text in (args.representation, args.conditions)
-    )
+    asked, conditions = _names(args.representation), _names(args.conditions)
     if args.data in DRAWN:
         count = _CLIPS if args.clips is None else args.clips
         return invented_dances(args.data, count, seed=args.seed or 0, representations=asked, conditions=conditions)
