@@ -8,8 +8,11 @@ import pytest
 
 from keyweave.base.errors import InputError
 from keyweave.media.sound.audio import write_audio
-from keyweave.media.types import Audio
+from keyweave.media.types import Audio, Image
 from keyweave.systems.dance import stages
+from keyweave.systems.dance.assignment import Plan
+from keyweave.systems.dance.labels import Label
+from keyweave.systems.dance.mirror import Mirrored
 
 
 def test_hours_of_sound_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -41,3 +44,27 @@ def test_a_song_whose_length_nobody_says_is_read(tmp_path: Path, monkeypatch: py
     write_audio(tmp_path / "song.wav", Audio(np.zeros((4 * 8000, 1), np.float32), 8000))
     with pytest.raises(InputError, match="The song is silent"):
         stages.beats_of(tmp_path / "song.wav")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wished", "said"),
+    [
+        ([(0, 1), (5, 4)], 0, ["Of 4 keyframes 2 are danced, for they are nearest to each other; --transition 20"]),
+        ([(0, 1), (5, 4)], 20, []),  # as it was asked
+        ([(0, 1), (2, 4)], 0, []),  # three of four
+        ([(0, 1)], 0, []),  # one motion needs no more
+    ],
+)
+def test_a_plan_that_stays_among_a_few_keyframes_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs: list[tuple[int, int]], wished: float, said: list[str]
+):
+    labels = tuple(Label(name) for name in "AB"[: len(pairs)])
+    plan = Plan(labels, dict(zip(labels, pairs, strict=True)), (), 0.0, 0.0, 12.0, 60.0)
+    monkeypatch.setattr(stages, "solve", lambda *_, **__: plan)
+    monkeypatch.setattr(stages, "measure_motions", lambda *_, **__: np.zeros((8, 8)))
+    picture = Image(np.zeros((4, 4, 3), np.uint8))
+    made = Mirrored((picture,) * 8, np.ones((8, 4, 4), bool), picture, 2.0)
+    names = [tmp_path / f"{number}.png" for number in range(8)]
+    file, _ = stages.plan_dance(labels, made, names, tmp_path, wishes=stages.Wishes(least_transition=wished))
+    assert len(file.notes) == len(said)
+    assert all(note.startswith(words) for note, words in zip(file.notes, said, strict=True))

@@ -222,6 +222,15 @@ def mirrored_names(count: int) -> list[str]:
     return [f"{number:0{digits}}{mark}.png" for mark in ("", "m") for number in range(1, count + 1)]
 
 
+def _unused(plan: Plan, made: Mirrored, wishes: Wishes) -> Iterator[str]:
+    """Say so where the smoothest plan is a dull one: near-duplicates are what moves least from one to the next."""
+    count = len(made.pictures) // 2
+    used = len({number % count for pair in plan.pairs.values() for number in pair})
+    room = 2 * len({label.name for label in plan.pairs})  # what the labels could use
+    if wishes.least_transition == 0 and 2 * used <= min(count, room):
+        yield f"Of {count} keyframes {used} are danced, for they are nearest to each other; --transition 20 moves more."
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What a person asks of a plan.
@@ -298,7 +307,7 @@ def plan_dance(
             relaxed=plan.relaxed,
             cost=round(plan.cost, 3),
             proved=plan.proved,
-            notes=made.notes,
+            notes=(*made.notes, *_unused(plan, made, wishes)),
         ),
         plan,
     )
