@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keyweave.base.progress import SILENT
+from keyweave.base.progress import SILENT, Progress
+from keyweave.bench import dances
 from keyweave.bench.annotations import read_annotation
 from keyweave.bench.bodies import body_dance
 from keyweave.bench.dance_table import mean_rows, write_dance_report
@@ -16,6 +18,7 @@ from keyweave.bench.dances import CONDITIONS, Clip, Dances, Entry, folder_dances
 from keyweave.bench.kept import Kept
 from keyweave.bench.labelled import THRESHOLDS, Found, bench_dances, measured
 from keyweave.cli.main import main
+from keyweave.media.writers import write_clip
 from keyweave.perceive.tracks import write_track
 from keyweave.systems.dance.labels import read_labels, write_labels
 
@@ -205,6 +208,33 @@ def test_poses_and_labels_of_a_folder(folder: Path, danced: Danced, tmp_path: Pa
     assert found.lines[0].rows[0].figures.right == 1
     assert found.lines[0].rows[0].truth == write_labels(danced.labels)
     assert found.left_out[0].startswith("another.mp4: nobody annotated it")
+
+
+def test_the_dancer_of_a_film_is_followed_as_its_annotation_says_and_once(
+    folder: Path, danced: Danced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from keyweave.perceive.blazepose import tracker
+
+    asked: list[tuple[Path, tuple[float, float], tuple[int, int, int, int]]] = []
+
+    def followed(film: Path, at: tuple[float, float], *, crop: tuple[int, int, int, int], progress: Progress):
+        asked.append((film, at, crop))
+        return danced.tracks.picture
+
+    (folder / "one.npz").unlink()
+    write_clip(folder / "one.mp4", iter(np.zeros((4, 16, 16, 3), np.uint8)), Fraction(25))
+    (folder / "one.txt").unlink()
+    row = {"keyweave annotation": 1, "labels": write_labels(danced.labels), "crop": [0, 0, 8, 16], "dancer": [3, 4]}
+    (folder / "one.json").write_text(json.dumps(row))
+    monkeypatch.setattr(dances, "find_people", lambda: None)
+    monkeypatch.setattr(tracker, "pose_tracker", lambda _, *, at: at)
+    monkeypatch.setattr(dances, "track_dancer", followed)
+    found = bench_dances(folder_dances(folder), tmp_path / "cache")
+    assert found.lines[0].rows[0].figures.right == 1
+    assert asked == [(folder / "one.mp4", (3, 4), (0, 0, 8, 16))]
+    again = bench_dances(folder_dances(folder), tmp_path / "cache")
+    assert again.lines[0].rows == found.lines[0].rows
+    assert len(asked) == 1
 
 
 def test_an_annotation_as_an_object(tmp_path: Path):
