@@ -177,7 +177,7 @@ def write_plan_of(
     masks = masks or Masks()
     paths = list(mirrored) or [folder / name for name in mirrored_names(len(keyframes))]
     there = bool(mirrored) or (painted and all(path.is_file() for path in paths))
-    images = read_keyframes(mirrored or keyframes)
+    images = read_keyframes(mirrored or keyframes)  # refused before anything is looked for
     # Where there is no plan, its keyframes are not left behind either.
     with nullcontext() if there else replacing_folder(folder, overwrite=overwrite) as fresh:
         with progress.part("mirroring keyframes"):

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from keyweave.media.types import Frame
-
 _STILL = 0.25  # what a place counts that stays as it is; one that changes by the whole range counts 1 more
 
 
@@ -50,8 +48,9 @@ class DetailTask(AutoencoderTask):
         """Return the loss over a frame of each of these clips."""
         device = self._model.device
         rows = [self._order.row(number) for number in samples]
-        chosen = [int(np.random.default_rng(derive(self._seed, "details", number)).integers(14)) for number in samples]
-        clips = [shoot(scene_of("train", row, seed=self._seed)).frames for row in rows]
+        count = self._latents.shape[1]
+        chosen = [int(np.random.default_rng(derive(self._seed, "details", n)).integers(count)) for n in samples]
+        clips = [shoot(scene_of("train", row, seed=self._seed), frames=count).frames for row in rows]
         pictures = to_tensor(np.stack([clip[frame] for clip, frame in zip(clips, chosen, strict=True)])).to(device)
         weight = torch.from_numpy(np.stack([moving(clip) for clip in clips])).to(device)
         latents = self._latents[rows, chosen].float().to(device)
@@ -60,7 +59,7 @@ class DetailTask(AutoencoderTask):
         return likeness(made, pictures, weight[:, None]), {"psnr": psnr(made.detach(), pictures)}
 
 
-def moving(clip: NDArray[np.uint8] | Frame) -> NDArray[np.float32]:
+def moving(clip: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return what each place of a clip (T, H, W, 3) counts, (H, W), 1 on average: the more, the more it changes."""
     low, high = clip.min(axis=0).astype(np.float32), clip.max(axis=0).astype(np.float32)
     weight = _STILL + (high - low).max(axis=2) / 255
