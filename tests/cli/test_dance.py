@@ -1,7 +1,6 @@
 """`keyweave dance`, stage by stage and all at once, on what the drawn world has."""
 
 import json
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,52 +8,14 @@ import numpy as np
 import pytest
 
 import keyweave
-from keyweave.app import dancing
 from keyweave.cli.main import main
 from keyweave.media.clips import read_clip
 from keyweave.media.pictures.images import read_image, write_image
-from keyweave.media.sound.audio import read_audio, write_audio
-from keyweave.media.types import Audio, Image
-from keyweave.media.writers import write_clip
-from keyweave.perceive.blazepose import tracker
-from keyweave.perceive.blazepose.detector import anchors
-from keyweave.perceive.blazepose.tracker import BlazePose
-from keyweave.perceive.poses import JointTrack
-from keyweave.perceive.tracks import write_track
-from keyweave.toyworld.creature import posing, shoot_creature
-from keyweave.toyworld.dancer import BUILD, dance, shoot_dance
-from keyweave.toyworld.poses import JOINTS, skeleton
+from keyweave.media.sound.audio import read_audio
+from keyweave.media.types import Image
 
 LABELS = "A-B-A'-B"
 SIZE = 96
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four keyframes, a drawn dance with its song, how it moves, and its beats."""
-    folder = tmp_path_factory.mktemp("dance")
-    for number, frame in enumerate(shoot_creature(posing(5, 4), width=SIZE, height=SIZE).frames, start=1):
-        write_image(folder / f"k{number}.png", Image(frame))
-    drawn = dance(LABELS, tempo=120, seed=2)
-    shot = shoot_dance(drawn, width=64, height=64)
-    write_clip(
-        folder / "ref.mp4", iter(shot.frames), shot.rate, sound=None if shot.sound is None else _flow(shot.sound)
-    )
-    times = np.arange(drawn.frames) / 25
-    names = {"hand": "wrist", "foot": "ankle"}
-    joints = tuple("_".join(names.get(part, part) for part in name.split("_")) for name in JOINTS)
-    places = np.stack([skeleton(BUILD, pose).joints for pose in drawn.poses(times)]) * 100 + 100
-    track = JointTrack(times, joints, places, np.ones(places.shape[:2]), (200, 200))
-    write_track(folder / "poses.npz", track)
-    beats = {"keyweave beats": 1, "beats": [str(at) for at in drawn.beats]}
-    (folder / "beats.json").write_text(json.dumps(beats))
-    return folder
-
-
-def _flow(sound):
-    from keyweave.media.types import Sound
-
-    return Sound([sound.samples], sound.rate, sound.channels)
 
 
 def keyframes(place: Path) -> list[str]:
@@ -324,142 +285,3 @@ def test_a_kept_plan_is_made_anew_for_other_masks(place: Path, tmp_path: Path, c
     used, anew = "Using", "plan.json was made for something else"
     assert [anew in text for text in said] == [False, False, True]
     assert all(used in text for text in said)
-
-
-class Stage:
-    """What stands for the pose networks: people whose hips are found where they are said to be."""
-
-    def __init__(self, *people: tuple[float, float]) -> None:
-        self.people = people
-
-    def finder(self, picture: np.ndarray) -> list[np.ndarray]:
-        assert picture.shape == (224, 224, 3)
-        values, scores = np.zeros((1, 2254, 12)), np.full((1, 2254, 1), -100.0)
-        for k, (x, y) in enumerate(self.people):
-            zero = anchors()[k] * 224
-            values[0, k] = [
-                x - zero[0],
-                y - zero[1],
-                20,
-                20,
-                x - zero[0],
-                y - zero[1],
-                x - zero[0],
-                y - 40 - zero[1],
-                *4 * [0],
-            ]
-            scores[0, k] = 5
-        return [scores, values]
-
-    def marker(self, picture: np.ndarray) -> list[np.ndarray]:
-        assert picture.shape == (256, 256, 3)
-        rows = np.zeros((39, 5))
-        rows[:, :2], rows[34, :2] = 128, (128, 28)
-        mask, heat = np.zeros((1, 256, 256, 1)), np.zeros((1, 64, 64, 39))
-        return [rows.reshape(1, 195), np.array([[0.9]]), mask, heat, np.zeros((1, 117))]
-
-
-@pytest.fixture
-def people(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def there(*places: tuple[float, float]) -> None:
-        stage = Stage(*places)
-        monkeypatch.setattr(dancing, "find_people", Path)
-        monkeypatch.setattr(tracker, "pose_tracker", lambda _, at: BlazePose(stage.finder, stage.marker, at))
-
-    return there
-
-
-def test_scenery_without_a_dancer_is_one_sentence(
-    people: Callable[..., None], place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    people()
-    mine = tmp_path / "film.dance" / "plan-keyframes" / "mine.png"
-    mine.parent.mkdir(parents=True)
-    mine.write_bytes(b"mine")
-    label = ["label", str(place / "ref.mp4"), "--beats", str(place / "beats.json"), "-o", str(tmp_path / "c.json")]
-    whole = [*keyframes(place), "--reference", str(place / "ref.mp4"), "-o", str(tmp_path / "film.mp4")]
-    for argv in (label, whole):
-        assert main(["dance", *argv]) == 2
-        said = capsys.readouterr().err.strip().splitlines()[-1]
-        assert "There is no dancer in any of the" in said
-        assert "Take a film that shows a whole person" in said
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
-
-
-def test_of_two_dancers_it_is_said_who_is_followed_and_how_to_choose(
-    people: Callable[..., None], place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    people((60, 110), (160, 110))
-    argv = ["dance", "label", str(place / "ref.mp4"), "--beats", str(place / "beats.json")]
-    main([*argv, "-o", str(tmp_path / "c.json")])
-    said = capsys.readouterr().err
-    assert "2 people of similar size are in view; the largest is followed, near" in said
-    assert "Name a point on another one (--dancer X,Y) to follow them" in said
-    main([*argv, "--dancer", "46,31", "-o", str(tmp_path / "d.json")])
-    assert "people of similar size" not in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("argv", "says"),
-    [
-        (["k1.png"], "required: --reference"),
-        (["plan", "k1.png", "k2.png", "-o", "p.json"], "Give --labels or --choreography"),
-        (["plan", "k1.png", "k2.png", "--labels", "A-1", "-o", "p.json"], "Label 2 of the choreography is '1'"),
-        (["plan", "k1.png", "k2.png", "--labels", "A", "--pin", "A2", "-o", "p.json"], "--pin is 'A2'. Write a label"),
-        (["plan", "k1.png", "k2.png", "--labels", "A", "--pin", "A=1>9", "-o", "p.json"], "1 to 2, and 1m to 2m"),
-        (["plan", "k1.png", "k2.png", "--labels", "A", "--motion", "3", "-o", "p.json"], "--motion is '3'"),
-        (["plan", "k1.png", "k2.png", "--labels", "A-B-C-D-E-F-G-H", "-o", "p.json"], "Add keyframes"),
-        (["plan", "k1.png", "k2.png", "--labels", "A--B", "-o", "p.json"], "Label 2 of the choreography is nothing"),
-        (["plan", "k1.png", "k2.png", "--labels", "A-A''", "-o", "p.json"], "Label 2 of the choreography is \"A''\""),
-        (
-            ["plan", "k1.png", "k2.png", "--choreography", "odd.json", "-o", "p.json"],
-            "odd.json: labels: label 2 of the choreography is '?'",
-        ),
-        (["plan", "k1.png", "--labels", "A", "-o", "p.json"], "needs 2 keyframes or more; got 1"),
-        (
-            ["plan", "k1.png", "small.png", "--labels", "A", "-o", "p.json"],
-            "have one size; small.png is 48x48, k1.png 96x96. Fit them to one size first.",
-        ),
-        (["k1.png", "small.png", "--reference", "ref.mp4", "-o", "f.mp4"], "small.png is 48x48, k1.png 96x96"),
-        (["mirror", "k1.png", "small.png", "-o", "m"], "one size and no alpha; got 48x48, 96x96"),
-        (["mirror", "k1.png", "k2.png", "--masks", "none", "-o", "m"], "There is no folder none of masks"),
-        (["mirror", "k1.png", "k2.png", "--masks", ".", "--axis", "900", "-o", "m"], "The axis lies in the picture"),
-        (["plan", "k1.png", "k2.png", "--labels", "A", "--masks", "empty", "-o", "p.json"], "has no mask for k1.png"),
-        (["k1.png", "k2.png", "--reference", "ref.mp4", "--masks", "empty", "-o", "f.mp4"], "has no mask for k1.png"),
-        (["mirror", "k1.png", "k2.png", "--masks", "sam:toy-video", "-o", "m"], "here one of kind part is needed"),
-        (["label", "ref.mp4", "--offset", "x", "-o", "c.json"], "--offset is 'x'"),
-        (["label", "ref.mp4", "--crop", "1,2", "-o", "c.json"], "should be 4 numbers"),
-        (["label", "ref.mp4", "--beats", "k1.png", "-o", "c.json"], "k1.png is not JSON"),
-        (["beats", "silent.mp4", "-o", "b.json"], "silent.mp4 has no sound"),
-        (["beats", "hush.wav", "-o", "b.json"], "The song is silent; there is no beat to find"),
-        (["label", "hush.wav", "--poses", "poses.npz", "-o", "c.json"], "The song is silent"),
-        (["render", "none.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "f.mp4"], "none.json"),
-        (["k1.png", "--reference", "ref.mp4", "-o", "f.mp4"], "needs 2 keyframes or more; got 1"),
-        (["k1.png", "k2.png", "--reference", "none.mp4", "-o", "f.mp4"], "none.mp4"),
-        (["k1.png", "none.png", "--reference", "ref.mp4", "-o", "f.mp4"], "none.png"),
-    ],
-)
-def test_mistakes_are_one_sentence_and_nothing_is_left(
-    place: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    argv: list[str],
-    says: str,
-):
-    monkeypatch.chdir(tmp_path)
-    for path in place.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    write_image(tmp_path / "small.png", Image(np.zeros((48, 48, 3), np.uint8)))
-    write_clip(tmp_path / "silent.mp4", iter(np.zeros((4, 16, 16, 3), np.uint8)), Fraction(25))
-    write_audio(tmp_path / "hush.wav", Audio(np.zeros((40_000, 1), np.float32), 8000))
-    (tmp_path / "empty").mkdir()
-    odd = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-?"}
-    (tmp_path / "odd.json").write_text(json.dumps(odd))
-    before = sorted(path.name for path in tmp_path.rglob("*"))
-    unsolved = "Add keyframes" in says  # understood and tried, but there is no answer
-    assert main(["dance", *argv]) == (4 if unsolved else 2)
-    said = capsys.readouterr().err.strip().splitlines()
-    assert says in said[-1]
-    assert len(said) == 1 or all("%" in line for line in said[:-1])
-    assert sorted(path.name for path in tmp_path.rglob("*")) == before
