@@ -73,7 +73,10 @@ def keyframes(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def tiny_video() -> Any:
-    """A tiny image-to-video model of the released models' classes, random: pictures of 32x32, four frames."""
+    """A tiny image-to-video model of the released models' classes, random: pictures of 32x32, four frames.
+
+    It is shared, and frozen: whoever trains it takes a copy and thaws that.
+    """
     import torch
     import transformers
     from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
@@ -83,7 +86,7 @@ def tiny_video() -> Any:
 
     torch.manual_seed(0)
     shape: dict[str, Any] = {"block_out_channels": (32, 32), "down_block_types": ("DownEncoderBlock2D",) * 2}
-    return SimpleNamespace(
+    model = SimpleNamespace(
         vae=AutoencoderKLTemporalDecoder(**shape, latent_channels=4, layers_per_block=1).eval(),
         unet=UNetSpatioTemporalConditionModel(
             sample_size=16,
@@ -111,6 +114,9 @@ def tiny_video() -> Any:
         image_processor=transformers.CLIPImageProcessorPil(),
         scheduler=family_scheduler(),
     )
+    for part in (model.vae, model.unet, model.image_encoder):
+        part.requires_grad_(False)
+    return model
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def asked(unet: Any, x: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
 
 
 def test_quick_is_the_same(tiny: Any):
-    plain = copy.deepcopy(tiny.unet)
+    plain = copy.deepcopy(tiny.unet).requires_grad_(requires_grad=True)
     quick = copy.deepcopy(plain)
     make_quick(quick)
     x, told = torch.randn(2, 4, 8, 16, 16), torch.randn(2, 1, 32)
