@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.devices import choose
 from keyweave.models.finding import Found
+from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.options import InbetweenOptions
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
@@ -158,3 +160,28 @@ def test_without_a_name_the_embedded_model_draws(tmp_path: Path, one_thread: Non
     # It knows the place: what stands still is about as it is in the keyframes.
     still = (shot == shot[:1]).all(axis=(0, 3))
     assert np.abs(frames - shot)[:, still].mean() < 12
+
+
+def test_clips_that_were_generated_are_kept_and_used_again(
+    keyframes: tuple[Path, Path],
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    one_thread: None,
+):
+    def made(**more: Any) -> np.ndarray:
+        plain = {"model": str(tiny_folder), "sampling": "steps=1,guidance=1", "fps": 8}
+        asked = job(keyframes, "generative", **{**plain, **more})
+        return run_job(replace(asked, keep=tmp_path / "clips")).clip.frames
+
+    drawn: list[int] = []
+    real = engine.between
+    monkeypatch.setattr(engine, "between", lambda *a, **kw: drawn.append(kw["seed"]) or real(*a, **kw))
+    first = made()
+    np.testing.assert_array_equal(made(), first)  # of the same seed, though none was given
+    assert len(drawn) == 1
+    assert len(made(fps=12)) > len(first)  # other times of the same clip
+    assert len(drawn) == 1
+    made(sampling="steps=2,guidance=1")
+    assert len(drawn) == 2
+    assert len(list((tmp_path / "clips").glob("*.npy"))) == 2

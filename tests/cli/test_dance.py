@@ -3,11 +3,13 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import keyweave
+from keyweave.app import dance_stages
 from keyweave.cli.main import main
 from keyweave.media.clips import read_clip
 from keyweave.media.pictures.images import read_image, write_image
@@ -116,7 +118,7 @@ def test_nothing_that_lies_beside_a_file_is_replaced_unasked(
 
 
 def test_what_a_kept_file_was_not_made_for_is_made_anew_and_said(
-    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     film = tmp_path / "film.mp4"
     (tmp_path / "film.dance").mkdir()
@@ -139,11 +141,23 @@ def test_what_a_kept_file_was_not_made_for_is_made_anew_and_said(
     assert "plan.json" in again()  # is used, and that is said
     mended = tmp_path / "film.dance" / "plan-keyframes" / "01m.png"
     write_image(mended, Image(np.full((SIZE, SIZE, 3), 77, np.uint8)), overwrite=True)
+    compared: list[Any] = []
+    real = dance_stages.plan_dance
+    monkeypatch.setattr(
+        dance_stages, "plan_dance", lambda labels, made, *a, **kw: compared.append(made) or real(labels, made, *a, **kw)
+    )
     said = again("--pin", "A=3>4")
     pinned = json.loads(kept.read_text())
     assert "was made for something else" in said
     assert pinned["pairs"]["A"] == [3, 4] != first["pairs"]["A"]
     assert (read_image(mended).pixels == 77).all()  # what a person painted over is not painted back
+    (made,) = compared
+    assert (made.pictures[len(made.pictures) // 2].pixels == 77).all()  # and the plan is made for what is seen
+    write_image(mended, Image(np.full((SIZE, SIZE + 2, 3), 77, np.uint8)), overwrite=True)
+    film.unlink()
+    film.with_name("film.mp4.json").unlink()
+    assert main([*argv, "--pin", "A=4>3"]) == 2
+    assert f"Keyframes of a dance have one size; {mended} is {SIZE + 2}x{SIZE}" in capsys.readouterr().err
 
 
 def test_a_dance_is_measured_like_any_film_of_keyframes(place: Path, tmp_path: Path):

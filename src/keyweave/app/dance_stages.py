@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from keyweave.base.files import existing_file, refuse_existing, replacing_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.pictures.images import read_image, write_image
+from keyweave.media.types import Image
 from keyweave.models.people import find_people
 from keyweave.perceive.tracks import read_track, write_track
 from keyweave.systems.dance.files import (
@@ -27,7 +28,7 @@ from keyweave.systems.dance.files import (
 )
 from keyweave.systems.dance.label_chart import label_chart
 from keyweave.systems.dance.matrix_chart import matrix_chart
-from keyweave.systems.dance.mirror import mirror_keyframes
+from keyweave.systems.dance.mirror import Keyframes, mirror_keyframes
 from keyweave.systems.dance.options import DanceOptions
 from keyweave.systems.dance.plan_chart import plan_chart
 from keyweave.systems.dance.segments import keyframe_times
@@ -39,7 +40,6 @@ from keyweave.systems.dance.stages import (
     label_dance,
     mirrored_names,
     plan_dance,
-    read_mirrored,
     track_dancer,
 )
 
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from keyweave.media.types import Image
     from keyweave.perceive.poses import JointTrack, RotationTrack
     from keyweave.systems.dance.labels import Label
     from keyweave.systems.dance.stages import Box
@@ -178,26 +177,30 @@ def write_plan_of(
     paths = list(mirrored) or [folder / name for name in mirrored_names(len(keyframes))]
     there = bool(mirrored) or (painted and all(path.is_file() for path in paths))
     images = read_keyframes(mirrored or keyframes)  # refused before anything is looked for
+    if mirrored:
+        images = [Image(image.pixels[..., :3]) for image in images]
     # Where there is no plan, its keyframes are not left behind either.
     with nullcontext() if there else replacing_folder(folder, overwrite=overwrite) as fresh:
         with progress.part("mirroring keyframes"):
             if mirrored:
-                made = read_mirrored(mirrored, masks.masker)
+                made = Keyframes(tuple(images), masks.masker([image.pixels for image in images]))
             else:
-                made = mirror_keyframes(images, axis=axis, masker=masks.masker, keep=keep)
+                made = turned = mirror_keyframes(images, axis=axis, masker=masks.masker, keep=keep)
+                if fresh is None:
+                    made = replace(turned, pictures=tuple(_painted(paths, turned.pictures[0])))
+                else:
+                    fill_with(turned, fresh)
         with progress.part("planning") as part:
             planned, plan = plan_dance(
                 labels,
                 made,
                 paths,
                 file.parent,
-                flipped=not mirrored,
+                flipped=fresh is not None,
                 made_from=marks_of([*keyframes, *mirrored], masks),
                 wishes=wishes,
                 progress=part,
             )
-        if fresh is not None:
-            fill_with(made, fresh)
     frames = [image.pixels for image in made.pictures]
     write_image(chart, plan_chart(plan, frames, made.mirror, title=file.name), overwrite=overwrite)
     write_file(file, planned, overwrite=overwrite)
@@ -213,6 +216,18 @@ def read_keyframes(paths: Sequence[Path]) -> list[Image]:
         if image.size != images[0].size:
             sizes = f"{path} is {image.width}x{image.height}, {paths[0]} {images[0].width}x{images[0].height}"
             raise InputError(f"Keyframes of a dance have one size; {sizes}.", "Fit them to one size first.")
+    return images
+
+
+def _painted(paths: Sequence[Path], like: Image) -> list[Image]:
+    """Read the pictures of an earlier plan, as a person may have mended them."""
+    images = [Image(image.pixels[..., :3]) for image in read_keyframes(paths)]
+    if images[0].size != like.size:
+        raise InputError(
+            f"{paths[0].parent} holds pictures of {images[0].width}x{images[0].height}, and the keyframes are "
+            f"{like.width}x{like.height}.",
+            "Bring them to that size, or move them away to have them made again.",
+        )
     return images
 
 
@@ -253,5 +268,6 @@ def job_of(
         seed=seed,
         output=output,
         overwrite=overwrite,
+        keep=beside(plan_file, "-clips"),
     )
     return job, tuple(notes)

@@ -17,6 +17,7 @@ from keyweave.base.recipe import ModelMark, sha256_of_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from keyweave.base.keeping import Keeper
     from keyweave.models.devices import Place
     from keyweave.protocols import Inbetweener
     from keyweave.timeline.options import OutputOptions
@@ -101,12 +102,12 @@ class Bound:
     marks: dict[str, ModelMark] = field(default_factory=dict)
     place: Place | None = None
 
-    def load(self) -> Inbetweener:
-        """Import the function, and load the models."""
+    def load(self, keeper: Keeper | None = None) -> Inbetweener:
+        """Import the function, and load the models; clips that one of these makes are kept, and used again."""
         run = imported(self.row.run)
         if self.row.model is None:
             return partial(run, **self.handed)
-        return run(**self.handed, fill=partial(imported(ENGINES[self.row.fills].run), near=True))
+        return run(**self.handed, fill=partial(imported(ENGINES[self.row.fills].run), near=True), keeper=keeper)
 
 
 ENGINES: dict[str, Engine] = {

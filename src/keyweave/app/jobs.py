@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from keyweave.app.inputs import checksum_of, is_written_to
 from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
+from keyweave.base.keeping import Keeper, kept_seed
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import InputMark, Recipe
 from keyweave.base.seeds import draw_seed
@@ -46,10 +47,11 @@ class Job:
         inputs: files, or pictures in memory.
         options: an instance of the system's options model; None for its defaults.
         engine: who draws the in-betweens; None for the system's default.
-        seed: decides all chance; None to draw one, which the recipe then records.
+        seed: decides all chance; None for that of the clips in `keep`, or to draw one. The recipe records it.
         output: where the film goes, its ending chooses the format; None keeps it in memory.
         overwrite: whether an existing output may be replaced.
         known_as: what the recipe calls the inputs; without it, their file names.
+        keep: a folder in which clips that a model makes are kept, and looked for.
     """
 
     system: str
@@ -60,6 +62,7 @@ class Job:
     output: Path | None = None
     overwrite: bool = False
     known_as: tuple[str, ...] = ()
+    keep: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         engine=row.name,
         inputs=_marks(job, system),
         options=options.model_dump(mode="json"),
-        seed=draw_seed() if job.seed is None else job.seed,
+        seed=_seed(job),
         version=VERSION,
         models=engine.marks,
         libraries={name: metadata.version(name) for name in _LIBRARIES + (_OF_MODELS if engine.place else ())},
@@ -152,7 +155,7 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
     job = plan.job
     _tell(plan, progress)
     planned = time.monotonic()
-    engine = plan.engine.load()
+    engine = plan.engine.load(_keeper(plan))
     reach, seed = plan.engine.row.reach, plan.recipe.seed
     film = plan.film
     frames = film.frames(engine, seed=seed, progress=progress, reach=reach)
@@ -184,6 +187,23 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
         written.notes,
         _timings(plan.began, planned),
     )
+
+
+def _seed(job: Job) -> int:
+    """Return the seed of a job: its own, or that of the clips that it goes on with, or a new one."""
+    if job.seed is not None:
+        return job.seed
+    kept = None if job.keep is None else kept_seed(job.keep)
+    return draw_seed() if kept is None else kept
+
+
+def _keeper(plan: Plan) -> Keeper | None:
+    """Return who keeps the clips of a job: by its recipe, without what only tells where and when a clip is shown."""
+    if plan.job.keep is None:
+        return None
+    taken = {name: value for name, value in plan.recipe.options.items() if name in plan.engine.row.takes}
+    same = replace(plan.recipe, system="", inputs=(), options=taken, seed=0)
+    return Keeper(plan.job.keep, same.digest(), plan.recipe.seed)
 
 
 def sidecar_of(output: Path) -> Path:

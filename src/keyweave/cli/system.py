@@ -43,6 +43,9 @@ def build(name: str) -> Parser:
         add("--key", action="append", default=[], metavar="PATH@TIME[:EASING]", help=says)
     add("--seed", type=seed, metavar="N", help="decides all chance; drawn and recorded if not given")
     add("--overwrite", action="store_true", help="replace the output if it exists")
+    if any(ENGINES[engine].model for engine in system.engines):
+        says = "keep the clips that a model makes in this folder, and use those that are there already"
+        add("--keep", type=Path, metavar="FOLDER", help=says)
     add("--dry-run", action="store_true", help="check everything and say what would be made, but make nothing")
     add("--json", action="store_true", help="print events as JSON lines")
     return parser
@@ -66,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         output=args.output,
         overwrite=args.overwrite,
+        keep=getattr(args, "keep", None),
     )
     if args.dry_run:
         _show_plan(plan_job(job), as_json=args.json)

@@ -12,7 +12,7 @@ from keyweave.media.types import Audio, Image
 from keyweave.systems.dance import stages
 from keyweave.systems.dance.assignment import Plan
 from keyweave.systems.dance.labels import Label
-from keyweave.systems.dance.mirror import Mirrored
+from keyweave.systems.dance.mirror import Keyframes
 
 
 def test_hours_of_sound_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -63,7 +63,7 @@ def test_a_plan_that_stays_among_a_few_keyframes_says_so(
     monkeypatch.setattr(stages, "solve", lambda *_, **__: plan)
     monkeypatch.setattr(stages, "measure_motions", lambda *_, **__: np.zeros((8, 8)))
     picture = Image(np.zeros((4, 4, 3), np.uint8))
-    made = Mirrored((picture,) * 8, np.ones((8, 4, 4), bool), picture, 2.0)
+    made = Keyframes((picture,) * 8, np.ones((8, 4, 4), bool))
     names = [tmp_path / f"{number}.png" for number in range(8)]
     file, _ = stages.plan_dance(labels, made, names, tmp_path, wishes=stages.Wishes(least_transition=wished))
     assert len(file.notes) == len(said)

@@ -28,27 +28,36 @@ _GAIN = (0.8, 1.25)  # a keyframe that differs more from the others has another 
 
 
 @dataclass(frozen=True, eq=False)
-class Mirrored:
-    """Keyframes before one background, and the same with their subjects mirrored.
+class Keyframes:
+    """Keyframes, and the same with their subjects mirrored, whoever made them.
 
     Args:
         pictures: K keyframes, then their K mirrored ones.
         masks: (2 K, H, W) the subject of each.
-        background: without the subject.
-        axis: the upright line about which it was turned, in pixels from the left border.
         notes: what may not be what was wanted, as sentences.
     """
 
     pictures: tuple[Image, ...]
     masks: Mask
-    background: Image
-    axis: float
     notes: tuple[str, ...] = ()
 
     @property
     def mirror(self) -> NDArray[np.intp]:
         """The number of the mirrored picture of each, (2 K,)."""
         return np.roll(np.arange(len(self.pictures)), len(self.pictures) // 2)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mirrored(Keyframes):
+    """Keyframes before one background, and the same with their subjects turned round.
+
+    Args:
+        background: without the subject.
+        axis: the upright line about which it was turned, in pixels from the left border.
+    """
+
+    background: Image
+    axis: float
 
 
 def mirror_keyframes(
@@ -90,9 +99,9 @@ def mirror_keyframes(
     return Mirrored(
         tuple(Image(frame) for frame in (*kept, *(_set_before(*each, background) for each in turned))),
         np.concatenate([masks, others]),
-        Image(background),
-        twice / 2,
         (f"{note} {', '.join(map(str, lost))}.",) if lost else (),
+        background=Image(background),
+        axis=twice / 2,
     )
 
 

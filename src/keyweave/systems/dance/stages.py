@@ -21,7 +21,6 @@ from keyweave.media.clips import open_frames
 from keyweave.media.info import describe
 from keyweave.media.pictures.images import read_image, write_image
 from keyweave.media.sound.audio import read_audio
-from keyweave.media.types import Image
 from keyweave.perceive.beats import LONGEST, find_beats
 from keyweave.perceive.flow import estimate_flow
 from keyweave.perceive.masks import read_masks, subject_masks
@@ -29,7 +28,6 @@ from keyweave.systems.dance.assignment import solve
 from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
 from keyweave.systems.dance.graph import HIGH, LOW, measure_motions
 from keyweave.systems.dance.labels import Label, read_labels, write_labels
-from keyweave.systems.dance.mirror import Mirrored, empty_scene
 from keyweave.systems.dance.motions import motion_of
 from keyweave.systems.dance.naming import label_segments
 from keyweave.systems.dance.segments import beats_together
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     from keyweave.perceive.masks import Masker
     from keyweave.perceive.poses import JointTrack, PoseTracker, RotationTrack
     from keyweave.systems.dance.assignment import Plan
+    from keyweave.systems.dance.mirror import Keyframes, Mirrored
     from keyweave.systems.dance.naming import Labelling
 
     Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
@@ -201,14 +200,6 @@ def mirrored_in(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def read_mirrored(paths: Sequence[Path], masker: Masker) -> Mirrored:
-    """Read keyframes and their mirrored ones, whoever made them."""
-    images = [Image(read_image(path).pixels[..., :3]) for path in paths]
-    masks = masker([image.pixels for image in images])
-    background = empty_scene([image.pixels for image in images], masks)
-    return Mirrored(tuple(images), masks, Image(background), images[0].width / 2)
-
-
 def fill_with(made: Mirrored, folder: Path) -> None:
     """Write keyframes and their mirrored ones into a folder: 01.png, 01m.png, 02.png and so on."""
     for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
@@ -222,7 +213,7 @@ def mirrored_names(count: int) -> list[str]:
     return [f"{number:0{digits}}{mark}.png" for mark in ("", "m") for number in range(1, count + 1)]
 
 
-def _unused(plan: Plan, made: Mirrored, wishes: Wishes) -> Iterator[str]:
+def _unused(plan: Plan, made: Keyframes, wishes: Wishes) -> Iterator[str]:
     """Say so where the smoothest plan is a dull one: near-duplicates are what moves least from one to the next."""
     count = len(made.pictures) // 2
     used = len({number % count for pair in plan.pairs.values() for number in pair})
@@ -261,7 +252,7 @@ class Wishes:
 
 def plan_dance(
     labels: Sequence[Label],
-    made: Mirrored,
+    made: Keyframes,
     pictures: Sequence[Path],
     folder: Path,
     *,

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from keyweave.base.keeping import Keeper
     from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
@@ -57,6 +60,7 @@ def generative(
     compile: bool = False,  # noqa: A002 - as people type it
     device: str | None = None,
     dtype: str | None = None,
+    keeper: Keeper | None = None,
 ) -> Inbetweener:
     """Load what is needed, and return the engine.
 
@@ -69,13 +73,14 @@ def generative(
         compile: compile the network first, which takes minutes and makes every step faster.
         device: where; see `devices.choose`.
         dtype: how precisely.
+        keeper: of clips that were generated before.
     """
     loaded = load(model, device=device, dtype=dtype)
     backward = PLAIN
     if adapter is not None:
         learnt = read_adapter(adapter)
         backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet))
-    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile)
+    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile, keeper)
 
 
 @dataclass(eq=False)
@@ -89,6 +94,7 @@ class _Generative:
     fill: Inbetweener
     memory: Memory
     compile: bool
+    keeper: Keeper | None = None
     _warned: set[str] = field(default_factory=set)
 
     def __call__(
@@ -102,9 +108,13 @@ class _Generative:
             )
         size = working_size(first.size, int(self.model.unet.config["sample_size"]) * self._scale)
         self._warn(first.size, size, progress)
-        ends = [self._ready(picture, size) for picture in (first, last)]
-        made = self._made(ends[0], ends[1], seed, progress)
-        frames = to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
+
+        def make() -> NDArray[np.uint8]:
+            ends = [self._ready(picture, size) for picture in (first, last)]
+            made = self._made(ends[0], ends[1], seed, progress)
+            return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
+
+        frames = self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
         grid = [fit(Image(frame), first.size, "stretch").pixels for frame in frames[1:-1]]
         yield from off_the_grid([first.pixels, *grid, last.pixels], times, self.fill, seed=seed, progress=progress)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from keyweave.models.card import ModelCard
 from keyweave.models.devices import hardware
 from keyweave.models.subject_lora import SubjectLora, begin, low_rank, put, write_subject
 from keyweave.perceive.masks import Masker, subject_masks
-from keyweave.systems.dance.mirror import Mirrored, empty_scene, mirror_keyframes
+from keyweave.systems.dance.mirror import empty_scene, mirror_keyframes
 from keyweave.systems.dance.painting.edges import as_picture, canny, drawings
 from keyweave.systems.dance.painting.painter import Wish, paint
 from keyweave.training.journal import read as read_journal
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from keyweave.media.types import Frame
+    from keyweave.systems.dance.mirror import Mirrored
     from keyweave.systems.dance.painting.painter import Painter, Size
 
 EPOCHS, RANK = 500, 16  # the thesis's
@@ -223,7 +224,7 @@ def mirror_by_painting(
             picture = to_frames(paint(painter, wish, seed=seed, steps=steps))[0]
             made.append(fit(Image(picture), whole, "stretch"))
     background = empty_scene([image.pixels for image in made], plain.masks)
-    return Mirrored(tuple(made), plain.masks, Image(background), plain.axis, plain.notes)
+    return replace(plain, pictures=tuple(made), background=Image(background))
 
 
 def fitted(images: Sequence[Image], painter: Painter) -> list[Image]:
