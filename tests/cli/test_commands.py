@@ -67,6 +67,21 @@ def test_inbetween_json_ends_with_output_and_recipe(tmp_path: Path, keyframes, c
     assert Path(last["sidecar"]).is_file()
 
 
+def test_clips_of_a_model_are_kept_where_the_person_says(
+    tmp_path: Path, keyframes, tiny_folder: Path, one_thread: None, capsys: pytest.CaptureFixture[str]
+):
+    kept, clip = tmp_path / "kept", ["--duration", "0.5", "--fps", "8", "--json", "--keep", str(tmp_path / "kept")]
+    argv = ["inbetween", *map(str, keyframes), "-o", str(tmp_path / "out.png.gif"), *clip]
+    assert main(argv) == 2
+    assert rows(capsys.readouterr().out)[-1]["message"] == "--keep is for engines that draw with a model."
+    generate = ["--engine", "generative", "--model", str(tiny_folder), "--sampling", "steps=1,guidance=1"]
+    for overwrite in ([], ["--overwrite"]):
+        assert main([*argv, *generate, *overwrite]) == 0
+        assert len(list(kept.glob("*.npy"))) == 1
+    first, second = (row["recipe"] for row in rows(capsys.readouterr().out) if row["event"] == "result")
+    assert first == second
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_dry_run_makes_nothing(as_json: bool, tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]):
     argv = ["inbetween", *map(str, keyframes), "-o", str(tmp_path / "out.mp4"), "--duration", "2", "--dry-run"]

@@ -17,9 +17,9 @@ from keyweave.base.recipe import ModelMark, sha256_of_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from keyweave.base.keeping import Keeper
     from keyweave.models.devices import Place
     from keyweave.protocols import Inbetweener
+    from keyweave.timeline.keeping import Keeper
     from keyweave.timeline.options import OutputOptions
 
 NO_ADAPTER = "none"

@@ -18,7 +18,6 @@ from keyweave.app.inputs import checksum_of, is_written_to
 from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
-from keyweave.base.keeping import Keeper, kept_seed
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import InputMark, Recipe
 from keyweave.base.seeds import draw_seed
@@ -26,6 +25,7 @@ from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
 from keyweave.media.types import Audio, Clip, Image
 from keyweave.media.writers import check_crf, format_of, write_clip
+from keyweave.timeline.keeping import Keeper, kept_seed
 
 if TYPE_CHECKING:
     from fractions import Fraction

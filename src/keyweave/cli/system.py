@@ -56,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.app.fields import read_options  # noqa: PLC0415 - the help must be quick
     from keyweave.app.jobs import Job, plan_job, run_job  # noqa: PLC0415
 
-    model = SYSTEMS[args.command].options_model()
+    system = SYSTEMS[args.command]
+    model, keep = system.options_model(), getattr(args, "keep", None)
+    if keep and not system.pick_engine(args.engine).model:
+        raise InputError("--keep is for engines that draw with a model.", "Use --engine generative, or leave it out.")
     inputs, given = args.inputs, chosen(args, model)
     if getattr(args, "key", None):
         inputs, placed = _keys(args)
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         output=args.output,
         overwrite=args.overwrite,
-        keep=getattr(args, "keep", None),
+        keep=keep,
     )
     if args.dry_run:
         _show_plan(plan_job(job), as_json=args.json)

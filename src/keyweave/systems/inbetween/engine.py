@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from keyweave.base.keeping import Keeper
     from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
     from keyweave.protocols import Inbetweener
     from keyweave.systems.inbetween.sampling import Sampling
+    from keyweave.timeline.keeping import Keeper
 
 Memory = Literal["auto", "low", "high"]
 _WHOLE = 8  # what a side is a multiple of, in every network of the family

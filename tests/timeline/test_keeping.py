@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyweave.base.keeping import Keeper, kept_seed
+from keyweave.timeline.keeping import Keeper, kept_seed
 
 
 class Maker:
