@@ -58,6 +58,7 @@ COMMANDS = {
         ),
         Command("rerun", "Make an output again from the recipe that it carries.", "keyweave.cli.rerun"),
         Command("sheet", "Print frames of a clip on one picture, with their times.", "keyweave.cli.sheet"),
+        Command("beside", "Show films beside one another in one film.", "keyweave.cli.beside"),
         Command("compare", "Measure a made clip against a real one, frame by frame.", "keyweave.cli.compare"),
         Command(
             "report",

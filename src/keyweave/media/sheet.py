@@ -182,7 +182,7 @@ def _painted(title: str, facts: str, rows: Sequence[_Row]) -> Image:
         ink.text((paper.MARGIN, top + cell[1] // 2), label, paper.INK, paper.font(paper.LABEL), anchor="lm")
         for number, frame in enumerate(row.frames):
             at = left + number * (cell[0] + paper.GAP) + (cell[0] - frame.shape[1]) // 2
-            sheet.paste(PIL.Image.fromarray(_over_checks(frame)), (at, top + (cell[1] - frame.shape[0]) // 2))
+            sheet.paste(PIL.Image.fromarray(over_checks(frame)), (at, top + (cell[1] - frame.shape[0]) // 2))
         below = top + cell[1] + paper.GAP // 2
         for number, caption in enumerate(row.captions):
             middle = left + number * (cell[0] + paper.GAP) + cell[0] // 2
@@ -191,7 +191,7 @@ def _painted(title: str, facts: str, rows: Sequence[_Row]) -> Image:
     return Image(np.asarray(sheet))
 
 
-def _over_checks(frame: Frame) -> Frame:
+def over_checks(frame: Frame) -> Frame:
     """Lay a frame with alpha over a chequerboard."""
     if frame.shape[2] == 3:
         return frame
