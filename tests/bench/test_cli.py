@@ -30,9 +30,10 @@ def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pyte
     average = last["methods"][3]
     assert average["options"]["sampling"].startswith("steps=2,")
     assert average["models"]["model"]["ref"] == f"./{model.name}"
-    assert average["means"]["frechet"]["value"] > 0
-    assert last["differences"]["of"] == "crossfade"
-    assert list(last["differences"]["minus"]) == ["flow", "average", "truth"]
+    assert average["evaluations"] == 2 * 2  # both branches, no guidance
+    assert average["means"]["frechet"] == last["groups"][3]["means"]["frechet"]["value"] > 0
+    compared = [(row["of"], row["minus"]) for row in last["differences"]]
+    assert compared == [("crossfade", other) for other in ("flow", "average", "truth")]
     assert (folder / "pairs" / "000.png").is_file()
 
 
@@ -46,11 +47,15 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
     *_, last = map(json.loads, capsys.readouterr().out.splitlines())
     names = ["full, 2 clips", "full, 3 clips", "no-rotation, 2 clips", "no-rotation, 3 clips"]
     assert [row["name"] for row in last["methods"]] == ["real", "average", *names]
+    compared = [(row["of"], row["minus"]) for row in last["differences"]]
+    assert compared == [
+        (f"full, {size} clips", other) for size in (2, 3) for other in ("average", f"no-rotation, {size} clips")
+    ]
+    assert (folder / "clips.png").is_file()
     adapters = {path.parent.parent.name: path for path in folder.glob("adapters/*/adapter/adapter.safetensors")}
-    assert sorted(adapters) == sorted(
-        f"{kind}-{size}-1-0.0001-0" for kind in ("full", "no-rotation") for size in (2, 3)
-    )
-    full, other = (read_adapter(adapters[f"{kind}-2-1-0.0001-0"]) for kind in ("full", "no-rotation"))
+    places = {name.rpartition("-")[0]: path for name, path in adapters.items()}  # without the checksum
+    assert sorted(places) == sorted(f"{kind}-{size}-0" for kind in ("full", "no-rotation") for size in (2, 3))
+    full, other = (read_adapter(places[f"{kind}-2-0"]) for kind in ("full", "no-rotation"))
     assert full.rotated
     assert not other.rotated
     assert {part for row in full.differences.values() for part in row} == {"to_v", "to_out.0"}

@@ -1,5 +1,6 @@
 """The run: what is made once is not made again, and what decides a clip decides its place in the cache."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from keyweave.base.recipe import ModelMark
 from keyweave.bench.contenders import Contender, contenders
 from keyweave.bench.kept import Kept
 from keyweave.bench.pairs import Material, toyworld_pairs
-from keyweave.bench.run import Findings, Judge, bench_inbetween
+from keyweave.bench.run import Findings, Judge, bench_inbetween, together
 from keyweave.media.types import Frame
 from keyweave.recipes.features import fresh_features
 
@@ -28,15 +29,17 @@ class Counting:
 
     def __init__(self, name: str = "counting", **facts: dict[str, str]) -> None:
         self.seeds: list[int] = []
+        self.batches: list[int] = []
         self.clips = 0
         self.contender = Contender(name, "counts", self.make, by_chance=True, **facts)  # type: ignore[arg-type]
 
-    def make(self, real: Frame, seed: int, progress: Progress) -> Frame:
-        self.seeds.append(seed)
+    def make(self, real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+        self.seeds += seeds
+        self.batches.append(len(real))
         self.clips += len(real)
         progress.step()
-        noise = np.random.default_rng(seed).integers(0, 9, real.shape).astype(np.uint8)
-        return real // 2 + noise
+        noise = [np.random.default_rng(seed).integers(0, 9, real.shape[1:]).astype(np.uint8) for seed in seeds]
+        return real // 2 + np.stack(noise)
 
 
 def filled(material: Material, folder: Path, one: Counting, *, seeds: int = 1, seed: int = 0) -> Findings:
@@ -47,8 +50,8 @@ def test_a_second_run_makes_nothing_and_finds_the_same(material: Material, tmp_p
     first, second = Counting(), Counting()
     found = filled(material, tmp_path, first, seeds=2)
     again = filled(material, tmp_path, second, seeds=2)
-    assert (first.clips, len(first.seeds)) == (20, 4)  # two batches, two seeds
-    assert len(set(first.seeds)) == 4
+    assert first.batches == [8, 8, 2, 2]  # two seeds of each
+    assert len(set(first.seeds)) == first.clips == 20
     assert second.clips == 0
     assert found.values["counting"]["psnr"].shape == (10, 2)
     assert found.values["real"]["psnr"].shape == (10, 1)
@@ -77,10 +80,10 @@ def test_what_decides_a_clip_makes_it_anew(material: Material, tmp_path: Path):
 
 def test_stopped_it_goes_on_where_it_was(material: Material, tmp_path: Path):
     class Tired(Counting):
-        def make(self, real: Frame, seed: int, progress: Progress) -> Frame:
+        def make(self, real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
             if self.seeds:
                 raise Cancelled("Stopped.")
-            return super().make(real, seed, progress)
+            return super().make(real, seeds, progress)
 
     with pytest.raises(Cancelled):
         filled(material, tmp_path, Tired())
@@ -89,6 +92,22 @@ def test_stopped_it_goes_on_where_it_was(material: Material, tmp_path: Path):
     assert rest.clips == 2
     whole = filled(material, tmp_path / "other", Counting())
     np.testing.assert_array_equal(found.values["counting"]["psnr"], whole.values["counting"]["psnr"])
+
+
+def test_who_is_beside_a_pair_does_not_matter(material: Material, tmp_path: Path):
+    found = filled(material, tmp_path / "8", Counting())
+    alone, more = Counting(), Counting()
+    kept = bench_inbetween(material, [more.contender], tmp_path / "8", batch=3)
+    assert more.clips == 0  # what was made in other company is taken
+    single = bench_inbetween(material, [alone.contender], tmp_path / "1", batch=1)
+    assert alone.batches == [1] * 10
+    for other in (kept, single):
+        np.testing.assert_array_equal(other.values["counting"]["psnr"], found.values["counting"]["psnr"])
+
+
+def test_as_many_pairs_at_once_as_their_size_lets():
+    sizes = {(64, 64): 8, (128, 128): 8, (256, 128): 4, (512, 320): 1, (1024, 576): 1}
+    assert {size: together(size) for size in sizes} == sizes
 
 
 def test_a_damaged_clip_is_made_again(material: Material, tmp_path: Path):

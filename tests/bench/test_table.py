@@ -1,6 +1,7 @@
 """From findings with known numbers to the page."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from keyweave.bench.contenders import Contender
+from keyweave.bench.intervals import of_mean
 from keyweave.bench.measures import MEASURES
 from keyweave.bench.pairs import Footage, Material, Pair
 from keyweave.bench.run import REAL, Findings
@@ -68,7 +70,7 @@ def test_without_ours_the_first_is_compared(findings: Findings):
     fewer = Findings(**{**vars(findings), "contenders": findings.contenders[:2], "others": None})
     summary = summarise(fewer)
     assert summary.ours == "trf"
-    assert summary.differences == {}
+    assert summary.differences == ()
     assert [one.key for one in summary.measures] == ["psnr", "warping"]
 
 
@@ -90,10 +92,103 @@ def test_the_page(findings: Findings, tmp_path: Path):
     ):
         assert line in page
     row = json.loads((path.parent / "report.json").read_text())
-    assert row["differences"]["of"] == "full"
-    assert row["differences"]["minus"]["trf"]["psnr"]["value"] == pytest.approx(2)
+    (apart,) = row["differences"]
+    assert (apart["of"], apart["minus"]) == ("full", "trf")
+    assert apart["measures"]["psnr"]["value"] == pytest.approx(2)
+    assert apart["each training"]["psnr"] == []
     assert row["pairs"][0]["values"]["full"]["ssim"] == [None, None]
     assert len(row["pairs"][0]["values"]["full"]["psnr"]) == 2
     assert sorted(one.name for one in path.parent.iterdir()) == ["measures.png", "pairs", "report.json", "report.md"]
     write_report(path.parent, summarise(findings))
     assert path.read_text() == page
+
+
+@pytest.fixture
+def grown(findings: Findings) -> Findings:
+    """`full` and `no-rotation` from 50 clips and 100, two trainings each, beside `trf`."""
+    chance = np.random.default_rng(1)
+    base = findings.values["trf"]
+    everybody, values = [REAL, findings.contenders[1]], {name: findings.values[name] for name in ("real", "trf")}
+    vectors = {name: findings.vectors[name] for name in values}
+    for method in ("full", "no-rotation"):
+        for clips in (50, 100):
+            for seed in (0, 1):
+                name = f"{method}, {clips} clips, seed {seed}"
+                better = (clips == 100) * 0.5 + (method == "full") * (0.2 if clips == 50 else -0.3)
+                noise = chance.normal(better, 0.1, (COUNT, 1))
+                everybody.append(Contender(name, method, REAL.make, method=method, clips=clips))
+                values[name] = {key: grid + (noise + seed if key == "psnr" else 0) for key, grid in base.items()}
+                vectors[name] = chance.normal(seed, 1, (1, COUNT, 3))
+    clip = findings.clips["real"]
+    return replace(
+        findings,
+        contenders=tuple(everybody),
+        values=values,
+        vectors=vectors,
+        clips=dict.fromkeys((one.name for one in everybody), clip),
+    )
+
+
+def test_trainings_are_pooled_and_compared_at_the_same_number_of_clips(grown: Findings):
+    summary = summarise(grown)
+    assert [group.name for group in summary.groups] == [
+        "real",
+        "trf",
+        *(f"{method}, {clips} clips" for method in ("full", "no-rotation") for clips in (50, 100)),
+    ]
+    assert [(one.ours, one.other) for one in summary.differences] == [
+        (f"full, {clips} clips", other) for clips in (50, 100) for other in ("trf", f"no-rotation, {clips} clips")
+    ]
+
+    def psnr(method: str, clips: int, seed: int) -> np.ndarray:
+        return grown.values[f"{method}, {clips} clips, seed {seed}"]["psnr"][:, 0]
+
+    for clips, one in zip((50, 100), summary.differences[1::2], strict=True):
+        apart = np.stack([psnr("full", clips, seed) - psnr("no-rotation", clips, seed) for seed in (0, 1)])
+        found = one.measures["psnr"]
+        assert found is not None
+        assert found.value == pytest.approx(apart.mean())
+        assert found.pairs == COUNT  # not twice as many
+        expected = of_mean(apart.mean(axis=0))
+        assert expected is not None
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+        assert one.each["psnr"] == pytest.approx(apart.mean(axis=1))
+    against = summary.differences[0]
+    base = grown.values["trf"]["psnr"][:, 0]
+    assert against.each["psnr"] == pytest.approx([(psnr("full", 50, seed) - base).mean() for seed in (0, 1)])
+    assert grown.others is not None
+    distances = [frechet_distance(grown.vectors[f"full, 50 clips, seed {k}"][0], grown.others) for k in (0, 1)]
+    mean = summary.means["full, 50 clips"]["frechet"]
+    assert mean is not None
+    assert mean.value == pytest.approx(np.mean(distances))
+    assert [summary.each[f"full, 50 clips, seed {k}"]["frechet"] for k in (0, 1)] == pytest.approx(distances)
+
+
+def test_without_full_what_learns_is_compared(grown: Findings):
+    fewer = replace(grown, contenders=tuple(one for one in grown.contenders if one.method != "full"))
+    assert {one.ours for one in summarise(fewer).differences} == {"no-rotation, 50 clips", "no-rotation, 100 clips"}
+
+
+def test_the_page_of_trainings(grown: Findings, tmp_path: Path):
+    page = write_report(tmp_path, summarise(grown)).read_text()
+    for line in (
+        "Means over pairs, of each pair over seeds and trainings.",
+        "## How much data it takes",
+        "![measures and numbers of clips](clips.png)",
+        "## Each training by itself",
+        "| full, 50 clips, seed 1",
+        "## full minus each other method",
+        "| each training",
+    ):
+        assert line in page
+    assert (tmp_path / "clips.png").is_file()
+    (row,) = [row for row in json.loads((tmp_path / "report.json").read_text())["groups"] if row["clips"] == 50][:1]
+    assert row["methods"] == ["full, 50 clips, seed 0", "full, 50 clips, seed 1"]
+
+
+def test_the_page_says_what_was_run(findings: Findings, tmp_path: Path):
+    trf = replace(findings.contenders[1], options={"sampling": "steps=25"}, evaluations=100, remark="without its jumps")
+    page = write_report(
+        tmp_path, summarise(replace(findings, contenders=(REAL, trf, findings.contenders[2])))
+    ).read_text()
+    assert "- `trf`: is trf; steps=25; 100 evaluations of the network; without its jumps\n" in page

@@ -187,7 +187,7 @@ def test_a_choreography_tells_beats_too(place: Path, tmp_path: Path):
 def test_mirror(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["dance", "mirror", *keyframes(place), "-o", str(tmp_path / "m"), "--keep"]) == 0
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == sorted(
-        [*(f"0{n}{m}.png" for n in (1, 2, 3, 4) for m in ("", "m")), "background.png"]
+        [*(f"0{n}{m}.png" for n in (1, 2, 3, 4) for m in ("", "m")), "background.png", "made.json"]
     )
     assert np.array_equal(read_image(tmp_path / "m" / "01.png").pixels, read_image(place / "k1.png").pixels)
     assert main(["dance", "mirror", *keyframes(place), "-o", str(tmp_path / "m")]) == 2

@@ -42,7 +42,7 @@ def test_a_subject_is_learnt_and_painted_and_painted_again(
     models = ("--by", model, "--control", control)
     who = ("--subject", "marmot", "--scene", "on a meadow", "--epochs", "1", "--rank", "2")
     row = mirror(asked(*pictures, *models, *who, "--steps", "2", "-o", str(tmp_path / "m")), SILENT)
-    names = ["01.png", "01m.png", "02.png", "02m.png", "background.png"]
+    names = ["01.png", "01m.png", "02.png", "02m.png", "background.png", "made.json"]
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == names
     assert row["learnt"] == str(tmp_path / "m.training" / "subject.safetensors")
     again = asked(*pictures, *models, "--lora", row["learnt"], "--steps", "2", "-o", str(tmp_path / "again"))

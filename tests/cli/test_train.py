@@ -40,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         (["inbetween", "--videos", "x", "--size", "60x64"], "--size is 60x64; both sides should be multiples of 8"),
         (["inbetween", "--videos", "x", "--steps", "2", "--minutes", "3"], "--steps and --minutes both set the length"),
         (["inbetween", "--videos", "x", "--batch", "4", "--accumulate", "3"], "cannot share a --batch of 4 evenly"),
+        (["inbetween", "--videos", "x", "--trainable", "qkvo"], "would leave queries and keys as they are"),
         (["inbetween", "--videos", "x", "--batch", "0"], "--batch is '0'; it should be greater than or equal to 1"),
         (["inbetween", "--videos", "nowhere"], "There is no folder nowhere. Name a folder of clips with --videos"),
         (["--videos", "x", "inbetween"], "The recipe stands first: keyweave train inbetween"),

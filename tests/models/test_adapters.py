@@ -1,18 +1,31 @@
 """Adapters: written, read, put on, refused."""
 
+from copy import deepcopy
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from keyweave.base.errors import ModelError, ModelNotFound
-from keyweave.diffusion.exchange import temporal_layers
+from keyweave.diffusion.exchange import AttentionExchange, BothWays, temporal_layers
 from keyweave.models import finding
-from keyweave.models.adapters import Adapter, find_adapter, matrices_of, read_adapter, write_adapter
+from keyweave.models.adapters import (
+    Adapter,
+    checksum_of_base,
+    find_adapter,
+    is_for,
+    matrices_of,
+    read_adapter,
+    write_adapter,
+)
 from keyweave.models.card import ModelCard
+from keyweave.models.finding import find
 
 SHIPPED = finding.EMBEDDED
 
@@ -61,6 +74,49 @@ def test_it_is_added_in_full_precision_and_rounded_once(adapter: Adapter, tiny_v
             assert matrix.dtype == weight.dtype
             assert not matrix.requires_grad
             assert torch.equal(matrix, weight.detach() + adapter.differences[layer][part].float())
+
+
+def test_they_meet_a_network_that_comes_to_its_device_only_when_it_is_called(
+    adapter: Adapter, tiny_video: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """ "meta" is the device here. It computes with matrices of any other, which a GPU refuses; so they are watched."""
+    unet = deepcopy(tiny_video.unet)
+    accelerate.cpu_offload_with_hook(unet, torch.device("meta"))
+    matrices = matrices_of(adapter, unet, device="meta")
+    assert {weight.device.type for weight in unet.parameters()} == {"cpu"}
+    met: list[tuple[str, str]] = []
+    linear = torch.nn.functional.linear
+
+    def watched(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        met.append((x.device.type, weight.device.type))
+        return linear(x, weight, bias)
+
+    monkeypatch.setattr(torch.nn.functional, "linear", watched)
+    with AttentionExchange(unet, {name: BothWays(rotated=True, weights=row) for name, row in matrices.items()}):
+        unet(*(torch.empty(shape, device="meta") for shape in ((2, 4, 8, 16, 16), (2,), (2, 1, 32), (2, 3))))
+    assert len(met) > 2 * len(matrices)
+    assert set(met) == {("meta", "meta")}
+
+
+def test_what_it_fits_is_known_by_matrices_or_by_name(adapter: Adapter, tiny_folder: Path, tmp_path: Path):
+    found = find(str(tiny_folder))
+    own = checksum_of_base(tiny_folder, adapter.differences)
+    assert is_for(adapter, found)  # it does not say
+    for fits, expected in (((own,), True), (("0" * 64,), False), (("0" * 64, "tiny"), True), (("tin",), False)):
+        write_adapter(tmp_path / "one.safetensors", replace(adapter, fits=fits), overwrite=True)
+        again = read_adapter(tmp_path / "one.safetensors")
+        assert again.fits == fits
+        assert is_for(again, found) is expected
+    hub = replace(found, ref="hub:somebody/large@main")
+    assert is_for(replace(adapter, fits=("large",)), hub)
+
+
+def test_one_from_before_that_was_written_says_nothing(file: Path, tmp_path: Path):
+    tensors = load_file(file)
+    with safe_open(str(file), framework="pt") as opened:
+        facts = {name: value for name, value in opened.metadata().items() if name != "fits"}
+    save_file(tensors, tmp_path / "old.safetensors", metadata=facts)
+    assert read_adapter(tmp_path / "old.safetensors").fits == ()
 
 
 def test_what_does_not_fit_is_refused(adapter: Adapter, tiny_video: Any):

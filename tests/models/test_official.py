@@ -14,7 +14,7 @@ from torch import Tensor
 
 from keyweave.base.errors import InputError, ModelError, ModelNotFound
 from keyweave.base.progress import Event, Progress
-from keyweave.models.adapters import matrices_of, read_adapter
+from keyweave.models.adapters import is_for, matrices_of, read_adapter
 from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.models.official import convert_official
@@ -172,6 +172,18 @@ def test_the_card_tells_what_is_known_and_what_is_not(official: Path, tiny: Path
     assert "no licence of their weights was found" in card.license
     assert card.recipe == "keyweave models convert-adapter reverse --base ./tiny -o back.safetensors"
     assert str(tiny.parent) not in card.to_json()
+
+
+def test_it_says_what_it_fits(official: Path, tiny: Path, made: Path, tmp_path: Path):
+    """Its base, however that is stored, and the model of more frames by its name; other weights it does not."""
+    convert(official, tiny, made)
+    adapter = read_adapter(made)
+    assert is_for(adapter, find(str(tiny)))
+    change(tiny / "unet", lambda rows: {name: row.half() for name, row in rows.items()})
+    assert is_for(adapter, find(str(tiny)))
+    change(tiny / "unet", lambda rows: {name: 2 * row for name, row in rows.items()})
+    assert not is_for(adapter, find(str(tiny)))
+    assert is_for(adapter, find(str(tiny.rename(tmp_path / "stable-video-diffusion-img2vid-xt"))))
 
 
 def test_it_can_be_watched(official: Path, tiny: Path, made: Path):

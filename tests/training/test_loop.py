@@ -15,6 +15,7 @@ import torch
 from keyweave.base.errors import Cancelled, InputError
 from keyweave.base.progress import Event, Progress
 from keyweave.training import checkpoint
+from keyweave.training import loop as room
 from keyweave.training.journal import read
 from keyweave.training.loop import estimate, train, within
 from keyweave.training.plan import Follower, Plan
@@ -76,6 +77,32 @@ def test_stopped_and_taken_up_again_it_ends_the_same(tmp_path: Path, follower: F
     assert plain == [{**row, "seconds": 0} for row in read(tmp_path / "whole" / "journal.jsonl")]
     # Called once more there is nothing to do, and the weights are those of the end.
     assert torch.equal(trained(tmp_path / "part", plan), whole)
+
+
+def test_the_scale_of_half_precision_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Scaled on a CPU, as accelerate does it on a GPU: the scale grows every sixth step, and again after a stop."""
+    plain = room._accelerator
+
+    def scaling(plan: Plan) -> Any:
+        accelerator = plain(plan)
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=16.0, growth_interval=6)
+        return accelerator
+
+    def stop_at_20(event: Event) -> None:
+        if event.kind == "step" and event.done == 20:
+            raise Cancelled("Stopped.")
+
+    monkeypatch.setattr(room, "_accelerator", scaling)
+    whole = trained(tmp_path / "whole")
+    with pytest.raises(Cancelled):
+        train(Line(), PLAN, tmp_path / "part", progress=Progress("x", stop_at_20))
+    state = tmp_path / "part" / "last" / "state.json"
+    kept = json.loads(state.read_text())
+    assert (kept["scaler"]["scale"], kept["scaler"]["_growth_tracker"]) == (128.0, 2)
+    assert torch.equal(trained(tmp_path / "part"), whole)
+    # A checkpoint from before scales were kept begins with a new one.
+    state.write_text(json.dumps({key: value for key, value in kept.items() if key != "scaler"}))
+    assert trained(tmp_path / "part").shape == whole.shape
 
 
 def test_killed_it_ends_the_same(tmp_path: Path):

@@ -36,6 +36,7 @@ from keyweave.systems.dance.stages import (
     Masks,
     Wishes,
     beats_of,
+    changed_put_aside,
     fill_with,
     label_dance,
     mirrored_names,
@@ -96,7 +97,13 @@ class Hearing:
     def beats(self, song: Path, progress: Progress) -> BeatsFile:
         """Find the beats of a song."""
         return beats_of(
-            song, tempo=self.tempo, offset=self.offset, parity=self.parity, meter=self.meter, progress=progress
+            song,
+            tempo=self.tempo,
+            offset=self.offset,
+            parity=self.parity,
+            meter=self.meter,
+            asked=self.words,
+            progress=progress,
         )
 
 
@@ -112,9 +119,13 @@ def write_labels_of(
     *,
     asked: str = "",
     overwrite: bool = False,
+    aside: bool = False,
     progress: Progress = SILENT,
 ) -> ChoreographyFile:
-    """Name the motions of a dance, and write them with a picture of each and how the dancer moves."""
+    """Name the motions of a dance, and write them with a picture of each and how the dancer moves.
+
+    What was there is replaced with `overwrite`; with `aside`, a choreography keeps another name.
+    """
     check_name(file, ChoreographyFile)
     poses, picture, matrix = (beside(file, ending) for ending in ("-poses.npz", ".png", "-distances.png"))
     for path in (file, picture, matrix, *([poses] if reference.poses is None else [])):
@@ -123,12 +134,23 @@ def write_labels_of(
     if reference.poses is None:
         write_track(poses, track, overwrite=overwrite)
     made, found = label_dance(
-        track, beats, threshold=reference.threshold, mirror_threshold=reference.mirror_threshold, asked=asked
+        track,
+        beats,
+        reference=reference.film,
+        threshold=reference.threshold,
+        mirror_threshold=reference.mirror_threshold,
+        asked=asked,
     )
     write_image(picture, label_chart(reference.film, beats.segments(), found), overwrite=overwrite)
     write_image(matrix, matrix_chart(found, title=file.name), overwrite=overwrite)
-    write_file(file, made, overwrite=overwrite)
+    say_old(file, write_file(file, made, overwrite=overwrite, aside=aside), progress)
     return made
+
+
+def say_old(file: Path, old: Path | None, progress: Progress) -> None:
+    """Say where what a person may have worked on is now."""
+    if old is not None:
+        progress.say(f"{file} as it was is now {old.name}.")
 
 
 def _track_of(reference: Reference, progress: Progress) -> JointTrack | RotationTrack:
@@ -152,6 +174,7 @@ def write_plan_of(
     keep: bool = False,
     painted: bool = False,
     overwrite: bool = False,
+    aside: bool = False,
     progress: Progress = SILENT,
 ) -> PlanFile:
     """Write the mirrored keyframes, the plan, and a picture of it.
@@ -166,22 +189,22 @@ def write_plan_of(
         axis: see `mirror_keyframes`.
         keep: see `mirror_keyframes`.
         painted: leave the pictures of an earlier plan for the same keyframes; a person may have mended them.
-        overwrite: whether what lies there may be replaced.
+        overwrite: whether what lies there may be replaced; pictures that a person changed keep another name.
+        aside: whether a plan that lies there keeps another name too.
         progress: a part of the job.
     """
     check_name(file, PlanFile)
     folder, chart = beside(file, "-keyframes"), beside(file, ".png")
     for path in (file, chart):
         refuse_existing(path, overwrite=overwrite)
-    masks = masks or Masks()
+    masks, wishes = masks or Masks(), wishes or Wishes()
+    wishes.check(labels, len(keyframes))
     paths = list(mirrored) or [folder / name for name in mirrored_names(len(keyframes))]
     there = bool(mirrored) or (painted and all(path.is_file() for path in paths))
     images = read_keyframes(mirrored or keyframes)  # refused before anything is looked for
-    if mirrored:
-        images = [Image(image.pixels[..., :3]) for image in images]
     # Where there is no plan, its keyframes are not left behind either.
     with nullcontext() if there else replacing_folder(folder, overwrite=overwrite) as fresh:
-        with progress.part("mirroring keyframes"):
+        with progress.part("mirroring keyframes", 0.3):
             if mirrored:
                 made = Keyframes(tuple(images), masks.masker([image.pixels for image in images]))
             else:
@@ -190,7 +213,7 @@ def write_plan_of(
                     made = replace(turned, pictures=tuple(_painted(paths, turned.pictures[0])))
                 else:
                     fill_with(turned, fresh)
-        with progress.part("planning") as part:
+        with progress.part("planning", 0.7) as part:
             planned, plan = plan_dance(
                 labels,
                 made,
@@ -201,9 +224,11 @@ def write_plan_of(
                 wishes=wishes,
                 progress=part,
             )
+        if fresh is not None:
+            say_old(folder, changed_put_aside(folder), progress)
     frames = [image.pixels for image in made.pictures]
     write_image(chart, plan_chart(plan, frames, made.mirror, title=file.name), overwrite=overwrite)
-    write_file(file, planned, overwrite=overwrite)
+    say_old(file, write_file(file, planned, overwrite=overwrite, aside=aside), progress)
     return planned
 
 
@@ -211,7 +236,7 @@ def read_keyframes(paths: Sequence[Path]) -> list[Image]:
     """Read the keyframes of a dance: two or more, of one size."""
     if len(paths) < 2:
         raise InputError(f"A dance needs 2 keyframes or more; got {len(paths)}.", "Six make a lively one.")
-    images = [read_image(path) for path in paths]
+    images = [read_opaque(path) for path in paths]
     for path, image in zip(paths, images, strict=True):
         if image.size != images[0].size:
             sizes = f"{path} is {image.width}x{image.height}, {paths[0]} {images[0].width}x{images[0].height}"
@@ -219,9 +244,22 @@ def read_keyframes(paths: Sequence[Path]) -> list[Image]:
     return images
 
 
+def read_opaque(path: Path) -> Image:
+    """Read a picture of a subject before a background, without an alpha channel that says nothing."""
+    image = read_image(path)
+    if not image.has_alpha:
+        return image
+    if image.pixels[..., 3].min() < 255:
+        raise InputError(
+            f"{path} has transparent parts; a subject is set before the background that all keyframes show.",
+            "Take pictures with their background, or lay these over one.",
+        )
+    return Image(image.pixels[..., :3])
+
+
 def _painted(paths: Sequence[Path], like: Image) -> list[Image]:
     """Read the pictures of an earlier plan, as a person may have mended them."""
-    images = [Image(image.pixels[..., :3]) for image in read_keyframes(paths)]
+    images = read_keyframes(paths)
     if images[0].size != like.size:
         raise InputError(
             f"{paths[0].parent} holds pictures of {images[0].width}x{images[0].height}, and the keyframes are "

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from keyweave.app.dance_stages import (
     Hearing,
     Reference,
-    beside,
     job_of,
     marks_of,
     read_keyframes,
+    say_old,
     write_labels_of,
     write_plan_of,
 )
 from keyweave.app.fields import read_options
-from keyweave.app.jobs import Result, run_job, sidecar_of
-from keyweave.base.files import existing_file, refuse_existing
+from keyweave.app.jobs import Result, check_output, run_job
+from keyweave.base.files import existing_file
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.models.people import find_people
@@ -107,14 +107,14 @@ def make_dance(
     """
     hearing = hearing or Hearing()
     folder = folder_beside(output)
-    refuse_existing(output, overwrite=overwrite)
-    refuse_existing(sidecar_of(output), overwrite=overwrite)
+    check_output(output, overwrite=overwrite)
     read_options(DanceOptions, {**(given or {}), "walk": (1, 2), "beats": ("0", "1")})  # before minutes of work
     read_keyframes(keyframes)
+    (wishes or Wishes()).check()
     others = [] if mirrored is None else mirrored_in(mirrored, len(keyframes))
     cut_by = masks_of(masks, others or keyframes, progress=progress)
-    with _not_left_empty(folder):
-        kept = _Kept(folder, anew=overwrite, progress=progress)
+    with _not_left_empty(folder), progress.part("planning", 0.5) as part:
+        kept = _Kept(folder, anew=overwrite, progress=part)
         choreography = kept.choreography(reference, hearing)
         heard = choreography if song is None else kept.beats(song, hearing)
         plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by, others)
@@ -128,7 +128,8 @@ def make_dance(
         output=output,
         overwrite=overwrite,
     )
-    result = run_job(job, progress)
+    with progress.part("film", 0.5) as part:
+        result = run_job(job, part)
     told = [*choreography.notes, *(heard.notes if song else ()), *plan.notes, plan.relaxed, *notes]
     return Danced(result, folder, choreography.labels, tuple(dict.fromkeys(filter(None, told))))
 
@@ -160,16 +161,20 @@ class _Kept:
             return found
         if reference.poses is None:
             find_people()  # that they are not there is better said before the song is listened to
-        beats = hearing.beats(reference.film, self.progress)
-        return write_labels_of(path, reference, beats, asked=asked, overwrite=True, progress=self.progress)
+        with self.progress.part("choreography", 0.5) as part:
+            with part.part("beats", 0.3) as heard:
+                beats = hearing.beats(reference.film, heard)
+            with part.part("labels", 0.7) as seen:
+                return write_labels_of(path, reference, beats, asked=asked, overwrite=True, aside=True, progress=seen)
 
     def beats(self, song: Path, hearing: Hearing) -> BeatsFile:
         path, mark = self.folder / BEATS, sha256_of_file(existing_file(song))
         found = self._read(path, BeatsFile)
-        if found is not None and self._fits(path, found.made_from in ("", mark)):
+        if found is not None and self._fits(path, found.made_from in ("", mark) and found.asked in ("", hearing.words)):
             return found
-        made = hearing.beats(song, self.progress)
-        write_file(path, made, overwrite=True)
+        with self.progress.part("beats", 0.1) as part:
+            made = hearing.beats(song, part)
+        say_old(path, write_file(path, made, overwrite=True, aside=True), self.progress)
         return made
 
     def plan(
@@ -187,27 +192,26 @@ class _Kept:
             fits = (same or not found.made_from) and found.asked in ("", wishes.words)
             if self._fits(path, fits and found.labels == tuple(labels)):
                 return found
-        return write_plan_of(
-            path,
-            labels,
-            keyframes,
-            wishes=wishes,
-            masks=masks,
-            mirrored=mirrored,
-            painted=same,
-            overwrite=True,
-            progress=self.progress,
-        )
+        with self.progress.part("plan", 0.4) as part:
+            return write_plan_of(
+                path,
+                labels,
+                keyframes,
+                wishes=wishes,
+                masks=masks,
+                mirrored=mirrored,
+                painted=same,
+                overwrite=True,
+                aside=True,
+                progress=part,
+            )
 
     def _read(self, path: Path, model: type[FormT]) -> FormT | None:
         return None if self.anew or not path.is_file() else read_file(path, model)
 
     def _fits(self, path: Path, fits: bool) -> bool:
-        """Say whether a file is used; one that is not is put aside, since a person may have worked on it."""
-        if fits:
-            self.progress.say(f"Using {path}; --overwrite makes it anew.")
-            return True
-        aside = beside(path, ".old.json")
-        path.replace(aside)
-        self.progress.say(f"{path} was made for something else; it is now {aside.name}.")
-        return False
+        """Say whether a file is used; one that is not stays until another takes its place, and by another name then."""
+        self.progress.say(
+            f"Using {path}; --overwrite makes it anew." if fits else f"{path} was made for something else."
+        )
+        return fits

@@ -35,4 +35,5 @@ def make_dance_demo(folder: Path, *, overwrite: bool = False, progress: Progress
         export(drawn, iter([shot]), 1, title="the dancer", overwrite=overwrite, progress=part)
     (clip,) = drawn.glob("*/clip.mp4")
     follow = Reference(clip, clip.with_name("truth.npz"))
-    return make_dance(pictures, follow, film, seed=SEED, overwrite=overwrite, progress=progress)
+    with progress.part("dancing", 0.8) as part:
+        return make_dance(pictures, follow, film, seed=SEED, overwrite=overwrite, progress=part)

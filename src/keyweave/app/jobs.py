@@ -19,7 +19,7 @@ from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
 from keyweave.base.progress import SILENT, Progress
-from keyweave.base.recipe import InputMark, Recipe
+from keyweave.base.recipe import MARK, InputMark, Recipe
 from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
@@ -125,9 +125,7 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
     options = _options(job, system)
     if job.output is not None:
         check_crf(format_of(job.output), job.output, options.crf)
-        refuse_existing(sidecar_of(job.output), overwrite=job.overwrite)
-        if "%" not in job.output.name:
-            refuse_existing(job.output, overwrite=job.overwrite)
+        check_output(job.output, overwrite=job.overwrite)
         _refuse_input_as_output(job)
     _check_inputs(job, system)
     engine = row.bind(options, progress)
@@ -211,6 +209,23 @@ def sidecar_of(output: Path) -> Path:
     if "%" in output.name:
         return output.parent / "recipe.json"
     return output.with_name(output.name + ".json")
+
+
+def check_output(output: Path, *, overwrite: bool) -> None:
+    """Refuse a name that no format has, and what is there already; a recipe whose film is gone holds nobody up."""
+    format_of(output)
+    sidecar, pattern = sidecar_of(output), "%" in output.name
+    if pattern or output.exists() or not _is_recipe(sidecar):
+        refuse_existing(sidecar, overwrite=overwrite)
+    if not pattern:
+        refuse_existing(output, overwrite=overwrite)
+
+
+def _is_recipe(path: Path) -> bool:
+    try:
+        return MARK in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _options(job: Job, system: System) -> OutputOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
 import shutil
@@ -97,6 +98,16 @@ def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
                 shutil.rmtree(old)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def put_aside(path: Path) -> Path:
+    """Rename what a person may have worked on, plan.json to plan.old.json or plan.old-2.json; return its new path."""
+    stem, ending = (path.stem, path.suffix) if path.is_file() else (path.name, "")
+    names = (f"{stem}.old{'' if number == 1 else f'-{number}'}{ending}" for number in itertools.count(1))
+    aside = next(place for name in names if not (place := path.with_name(name)).exists())
+    with _os_faults(path):
+        path.rename(aside)
+    return aside
 
 
 def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:

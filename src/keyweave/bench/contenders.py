@@ -11,6 +11,7 @@ import numpy as np
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import ModelMark, sha256_of_file
+from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
 from keyweave.maths.tensors import to_frames, to_tensor
@@ -19,10 +20,10 @@ from keyweave.models.adapters import find_adapter, matrices_of, read_adapter
 from keyweave.models.folders import CONFIG, read_object
 from keyweave.models.loading import load
 from keyweave.recipes.scores import through
+from keyweave.systems.inbetween.accounts import account
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import PLAIN
 from keyweave.systems.inbetween.methods import METHODS, make
-from keyweave.systems.inbetween.presets import sampling_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from keyweave.systems.inbetween.methods import Needs
     from keyweave.systems.inbetween.sampling import Sampling
 
-    Making = Callable[[Frame, int, Progress], Frame]
+    Making = Callable[[Frame, Sequence[int], Progress], Frame]
 
 CEILING = "truth"
 _CLASSICAL: dict[str, tuple[Inbetweener, str]] = {
@@ -58,12 +59,16 @@ class Contender:
     Args:
         name: what people type.
         says: what it does, in one line.
-        make: makes clips (B, F, H, W, 3) of the real ones, of which it may look at both ends; from a seed.
+        make: makes clips (B, F, H, W, 3) of the real ones, of which it may look at both ends; from a seed for each.
         by_chance: whether another seed makes another clip.
         options: what else decides what it makes, as plain values.
         models: by role, the same.
         device: where it computes.
         dtype: how precisely.
+        method: of which this is one of several trainings; without it, its own name.
+        clips: how many it was learnt from, for this benchmark.
+        evaluations: of the network for each clip.
+        remark: what else is to be said of it.
     """
 
     name: str
@@ -74,6 +79,15 @@ class Contender:
     models: dict[str, ModelMark] = field(default_factory=dict)
     device: str = "cpu"
     dtype: str = "uint8"
+    method: str = ""
+    clips: int | None = None
+    evaluations: int | None = None
+    remark: str = ""
+
+    @property
+    def group(self) -> str:
+        """What all its trainings from as many clips are called together."""
+        return self.name if self.clips is None else group_of(self.method, self.clips)
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,7 @@ class Learnt:
         device: where to compute; see `devices.choose`.
         dtype: how precisely.
         chunk: frames that are decoded at once; all without.
+        in_turn: branches one after the other, where memory is short.
     """
 
     model: Found
@@ -97,6 +112,7 @@ class Learnt:
     device: str | None = None
     dtype: str | None = None
     chunk: int | None = None
+    in_turn: bool = False
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -135,12 +151,13 @@ def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pup
     found = [_classical(name) for name in names if name in _CLASSICAL]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
-        rows = [(pupil.title, pupil.method, pupil.adapter) for pupil in pupils]
+        rows = [(pupil.title, pupil.method, pupil.adapter, pupil.clips) for pupil in pupils]
         shown = {pupil.method for pupil in pupils}
-        rows += [(name, name, _backward(name, learnt)) for name in names if name in METHODS and name not in shown]
+        own = [name for name in names if name in METHODS and name not in shown]
+        rows += [(name, name, _backward(name, learnt), None) for name in own]
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
-        places |= {title: names.index(method) for title, method, _ in rows}
+        places |= {title: names.index(method) for title, method, *_ in rows}
         found += [_generative(*row, learnt=learnt, model=loaded, mark=mark) for row in rows]
         if CEILING in names:
             found.append(_ceiling(loaded, mark))
@@ -150,8 +167,8 @@ def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pup
 def _classical(name: str) -> Contender:
     fill, says = _CLASSICAL[name]
 
-    def draw(real: Frame, seed: int, progress: Progress) -> Frame:
-        del seed, progress
+    def draw(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+        del seeds, progress
         return np.stack([np.stack(list(_filled(fill, clip))) for clip in real])
 
     return Contender(name, says, draw)
@@ -181,7 +198,14 @@ def _backward(name: str, learnt: Learnt) -> Path | None:
 
 
 def _generative(
-    title: str, name: str, adapter: Path | None, *, learnt: Learnt, model: VideoModel, mark: ModelMark
+    title: str,
+    name: str,
+    adapter: Path | None,
+    clips: int | None,
+    *,
+    learnt: Learnt,
+    model: VideoModel,
+    mark: ModelMark,
 ) -> Contender:
     backward, models = PLAIN, {"model": mark}
     if adapter is not None:
@@ -192,33 +216,46 @@ def _generative(
                 f"The adapter {adapter.name} was learnt {kinds[0]} rotated maps; {name} takes one {kinds[1]} them.",
                 "--adapter names the one with them, --unrotated the other.",
             )
-        backward = Backward(read.rotated, matrices_of(read, model.unet))
+        backward = Backward(read.rotated, matrices_of(read, model.unet, device=model.place.device))
         models["adapter"] = ModelMark(adapter.name, sha256_of_file(adapter))
 
-    def draw(real: Frame, seed: int, progress: Progress) -> Frame:
+    def draw(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
         firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
         made = make(
             name,
             model,
             firsts,
             lasts,
-            seed=seed,
+            seed=seeds,
             sampling=learnt.sampling,
             backward=backward,
             frames=real.shape[1],
+            in_turn=learnt.in_turn,
             chunk=learnt.chunk,
             progress=progress,
         )
         return to_frames(made)
 
-    options = {"sampling": sampling_words(learnt.sampling), "chunk": str(learnt.chunk)}
-    place = model.place
-    return Contender(title, METHODS[name].says, draw, True, options, models, place.device, place.dtype)
+    ran, place = account(name, learnt.sampling), model.place
+    return Contender(
+        title,
+        METHODS[name].says,
+        draw,
+        by_chance=True,
+        options={"sampling": ran.words, "chunk": str(learnt.chunk), "in turn": str(learnt.in_turn)},
+        models=models,
+        device=place.device,
+        dtype=place.dtype,
+        method=name,
+        clips=clips,
+        evaluations=ran.evaluations,
+        remark=ran.jumps,
+    )
 
 
 def _ceiling(model: VideoModel, mark: ModelMark) -> Contender:
-    def copy(real: Frame, seed: int, progress: Progress) -> Frame:
-        del seed, progress
+    def copy(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+        del seeds, progress
         return through(model, real)
 
     says = "the real clip through the model's autoencoder: what it could show at best"

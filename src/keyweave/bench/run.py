@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
 
 _MEASURED = 1  # raised when measures change, so that none of before is taken
-_TOGETHER = 8  # pairs that are filled at once
+_MOST, _PIXELS = 8, 8 * 128 * 128  # pairs that are filled at once, and pixels of a frame of each; toys take no more
 
-REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, _seed, _progress: real)
+REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, _seeds, _progress: real)
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ def bench_inbetween(
     seeds: int = 1,
     seed: int = 0,
     shown: int = 8,
+    batch: int | None = None,
     progress: Progress = SILENT,
 ) -> Findings:
     """Let everybody fill every pair, and measure what they made.
@@ -99,6 +100,8 @@ def bench_inbetween(
         seeds: how many clips for each pair, of those who leave something to chance.
         seed: decides all chance. Each seed and pair begins with the same noise, whoever the method is.
         shown: of how many first pairs the clips are returned.
+        batch: how many pairs are filled at once; by default 8 small ones, and 1 of full size. A pair's noise is its own
+            whoever is beside it.
         progress: a step for each clip.
     """
     if seeds < 1:
@@ -110,13 +113,13 @@ def bench_inbetween(
     vectors: dict[str, list[list[Floats]]] = {name: [[] for _ in range(turn)] for name, turn in turns.items()}
     clips: dict[str, list[Frame]] = {name: [] for name in turns}
     kept = Kept(folder)
-    with progress.part("filling", total=count * sum(turns.values())) as part:
-        for batch in _batches(material.pairs):
+    with progress.part("filling", 1 - progress.fraction, total=count * sum(turns.values())) as part:
+        for some in _batches(material.pairs, together(material.size) if batch is None else batch):
             for one in everybody:
                 for turn in range(turns[one.name]):
-                    made = batch.made(one, derive(seed, "bench", turn, batch.first), kept, part)
-                    clips[one.name] += made.clips[: max(0, shown - batch.first)] if turn == 0 else []
-                    for number, row in enumerate(_measured(made, batch, judge, kept), batch.first):
+                    made = some.made(one, [derive(seed, "bench", turn, k) for k in some.numbers], kept, part)
+                    clips[one.name] += made.clips[: max(0, shown - some.first)] if turn == 0 else []
+                    for number, row in zip(some.numbers, _measured(made, some, judge, kept), strict=True):
                         for key, value in row["values"].items():
                             values[one.name][key][number, turn] = np.nan if value is None else value
                         vectors[one.name][turn].append(np.array(row["vector"], np.float64))
@@ -124,6 +127,11 @@ def bench_inbetween(
     others = None if judge is None else _others(judge.network, material.others, progress)
     stacked = {} if judge is None else {name: np.array(rows) for name, rows in vectors.items()}
     return Findings(material, everybody, seeds, values, stacked, others, clips)
+
+
+def together(size: tuple[int, int]) -> int:
+    """Return how many pairs of a size, width and height, are filled at once where nobody says."""
+    return max(1, min(_MOST, _PIXELS // (size[0] * size[1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,42 +144,47 @@ class _Made:
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Pairs that are filled together. A pair is always in the same place of the same batch, hence the same noise."""
+    """Pairs that are filled together."""
 
     first: int
     footages: list[Footage]
     marks: list[InputMark]
 
-    def made(self, one: Contender, seed: int, kept: Kept, progress: Progress) -> _Made:
-        digests = [self._recipe(one, seed, place).digest() for place in range(len(self.marks))]
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.first + len(self.footages))
+
+    def made(self, one: Contender, seeds: list[int], kept: Kept, progress: Progress) -> _Made:
+        digests = [_recipe(one, mark, seed).digest() for mark, seed in zip(self.marks, seeds, strict=True)]
         clips = [kept.clip(digest) for digest in digests]
-        if any(clip is None for clip in clips):
-            real = np.stack([footage.frames for footage in self.footages])
+        new = [k for k, clip in enumerate(clips) if clip is None]
+        if new:
+            real = np.stack([self.footages[k].frames for k in new])
             with progress.part(one.name, 0) as part:
-                fresh = one.make(real, seed, part)
-            for digest, clip, new in zip(digests, clips, fresh, strict=True):
-                if clip is None:
-                    kept.keep_clip(digest, new)
-            clips = [new if clip is None else clip for clip, new in zip(clips, fresh, strict=True)]
+                fresh = one.make(real, [seeds[k] for k in new], part)
+            for k, clip in zip(new, fresh, strict=True):
+                kept.keep_clip(digests[k], clip)
+                clips[k] = clip
         return _Made([clip for clip in clips if clip is not None], digests)
 
-    def _recipe(self, one: Contender, seed: int, place: int) -> Recipe:
-        return Recipe(
-            system="bench inbetween",
-            engine=one.name,
-            inputs=(self.marks[place],),
-            options={**one.options, "place": place} if one.by_chance else one.options,
-            seed=seed if one.by_chance else 0,
-            version=VERSION,
-            models=one.models,
-            device=one.device,
-            dtype=one.dtype,
-        )
+
+def _recipe(one: Contender, mark: InputMark, seed: int) -> Recipe:
+    return Recipe(
+        system="bench inbetween",
+        engine=one.name,
+        inputs=(mark,),
+        options=one.options,
+        seed=seed if one.by_chance else 0,
+        version=VERSION,
+        models=one.models,
+        device=one.device,
+        dtype=one.dtype,
+    )
 
 
-def _batches(pairs: Sequence[Pair]) -> Iterator[_Batch]:
-    for first in range(0, len(pairs), _TOGETHER):
-        footages = [pair.read() for pair in pairs[first : first + _TOGETHER]]
+def _batches(pairs: Sequence[Pair], count: int) -> Iterator[_Batch]:
+    for first in range(0, len(pairs), count):
+        footages = [pair.read() for pair in pairs[first : first + count]]
         # The bytes say what a pair is; its name may be another one elsewhere.
         marks = [
             InputMark(f"{len(one.frames)} frames", hashlib.sha256(one.frames.tobytes()).hexdigest()) for one in footages

@@ -10,7 +10,7 @@ import numpy as np
 
 from keyweave.base.files import write_text
 from keyweave.base.version import VERSION
-from keyweave.bench.chart import whiskers
+from keyweave.bench.chart import Line, Point, growth, whiskers
 from keyweave.bench.pairs import GAP
 from keyweave.bench.summary import FRECHET
 from keyweave.media.pictures.images import write_image
@@ -20,6 +20,7 @@ from keyweave.metrics.records import table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from keyweave.bench.contenders import Contender
     from keyweave.bench.intervals import Interval
     from keyweave.bench.measures import Measure
     from keyweave.bench.summary import Summary
@@ -28,9 +29,19 @@ _COLUMNS = 7  # frames of a clip on a sheet
 _CELL = 128
 _DRAWN = ("frechet", "progress", "swept", "psnr", "ssim", "place", "forward", "ends")  # in the picture
 
+_CURVES = "clips.png"
+
 _HOW_SURE = (
-    "Differences between the same pairs, seeds averaged first, with bootstrap 95 % intervals over pairs. Where zero is "
-    "excluded, other pairs of this kind would very likely give the same sign."
+    "Differences between the same pairs, seeds and trainings averaged first, with bootstrap 95 % intervals over pairs. "
+    "Where zero is excluded, other pairs of this kind would very likely give the same sign."
+)
+_HOW_MUCH = (
+    "The measures over the number of clips that were learnt from (figure 5.6 of the thesis), with bootstrap 95 % "
+    "intervals over pairs; small dots are single trainings, where there are several."
+)
+_CHANCE = (
+    "The same means of each training. How far those of one kind lie apart is the chance of training, which no interval "
+    "over pairs holds."
 )
 _OTHER_MEASURES = (
     f"Generative Inbetweening, FID and FVD with the standard networks at 1024x576, on pairs {GAP} frames or more apart "
@@ -61,6 +72,11 @@ def write_report(folder: Path, summary: Summary) -> Path:
         facts=_facts(summary),
     )
     write_image(folder / "measures.png", picture, overwrite=True)
+    (folder / _CURVES).unlink(missing_ok=True)  # an earlier run may have had other trainings
+    if len(_sizes(summary)) > 1:
+        panels = [(one.title, _lines(summary, one)) for one in summary.measures if one.key in _DRAWN]
+        picture = growth(panels, _sizes(summary), title="measures and numbers of clips", facts=_facts(summary))
+        write_image(folder / _CURVES, picture, overwrite=True)
     row = {"version": VERSION, **summary.as_dict(), "paper": list(PAPER)}
     write_text(folder / "report.json", json.dumps(row, indent=1, ensure_ascii=False) + "\n", overwrite=True)
     write_text(folder / "report.md", page(summary, sheets), overwrite=True)
@@ -68,51 +84,71 @@ def write_report(folder: Path, summary: Summary) -> Path:
 
 
 def means_rows(summary: Summary) -> list[dict[str, Any]]:
-    """Return a row for each method, the real clips first."""
+    """Return a row for each method and number of clips, the real clips first."""
     return [
         {
-            "method": one.name,
-            **{measure.title: _mean(summary.means[one.name][measure.key]) for measure in summary.measures},
+            "method": group.name,
+            **{measure.title: _mean(summary.means[group.name][measure.key]) for measure in summary.measures},
         }
-        for one in summary.findings.contenders
+        for group in summary.groups
+    ]
+
+
+def training_rows(summary: Summary) -> list[dict[str, Any]]:
+    """Return a row for each training where there are several of a kind: how far chance in it goes."""
+    return [
+        {
+            "training": name,
+            **{measure.title: summary.each[name][measure.key] for measure in summary.measures},
+        }
+        for group in summary.groups
+        if len(group.members) > 1
+        for name in group.members
     ]
 
 
 def difference_rows(summary: Summary) -> list[dict[str, Any]]:
-    """Return a row for each measure and other method: ours minus the other, and where zero lies."""
+    """Return a row for each measure and comparison: ours minus the other, and where zero lies."""
+    several = any(any(one.each.values()) for one in summary.differences)
     return [
         {
             "measure": measure.title,
-            "minus": name,
+            "of": one.ours,
+            "minus": one.other,
             "difference": found.value,
             "from": found.low,
             "to": found.high,
             "pairs": found.pairs,
             "zero": "excluded" if found.excludes_zero else "inside",
             "better": _better(measure, found),
+            **({"each training": ", ".join(f"{value:.3g}" for value in one.each[measure.key])} if several else {}),
         }
         for measure in summary.measures
-        for name, row in summary.differences.items()
-        if (found := row[measure.key]) is not None
+        for one in summary.differences
+        if (found := one.measures[measure.key]) is not None
     ]
 
 
 def page(summary: Summary, sheets: list[str]) -> str:
     """Write the report as Markdown."""
-    findings = summary.findings
+    findings, trainings = summary.findings, training_rows(summary)
     parts = [
         f"# keyweave bench inbetween: {findings.material.name}",
         f"{_facts(summary)}. keyweave {VERSION}.",
-        *(f"- `{one.name}`: {one.says}{_made_with(one.options, one.models)}" for one in findings.contenders),
+        *(f"- `{one.name}`: {one.says}{_made_with(one)}" for one in findings.contenders),
         "",
         "## Measures",
-        "Means over pairs, of each pair over seeds.",
+        "Means over pairs, of each pair over seeds" + (" and trainings." if trainings else "."),
         table(means_rows(summary), style="markdown"),
         *(_legend(one) for one in summary.measures),
         "",
         _standard(summary),
         "![the measures, with their intervals](measures.png)",
     ]
+    if len(_sizes(summary)) > 1:
+        parts += ["## How much data it takes", _HOW_MUCH, f"![measures and numbers of clips]({_CURVES})"]
+    if trainings:
+        parts += ["## Each training by itself", _CHANCE, table(trainings, style="markdown")]
     rows = difference_rows(summary)
     if rows:
         parts += [
@@ -148,9 +184,11 @@ def _facts(summary: Summary) -> str:
     return f"{len(material.pairs)} pairs, {findings.seeds} seeds, {material.frames} frames of {width}x{height}"
 
 
-def _made_with(options: dict[str, str], models: dict[str, Any]) -> str:
-    named = [f"{role} {mark.ref} ({mark.sha256[:12]})" for role, mark in models.items()]
-    named += [options["sampling"]] if "sampling" in options else []
+def _made_with(one: Contender) -> str:
+    named = [f"{role} {mark.ref} ({mark.sha256[:12]})" for role, mark in one.models.items()]
+    named += [one.options["sampling"]] if "sampling" in one.options else []
+    named += [] if one.evaluations is None else [f"{one.evaluations} evaluations of the network"]
+    named += [one.remark] if one.remark else []
     return f"; {'; '.join(named)}" if named else ""
 
 
@@ -181,7 +219,23 @@ def _better(measure: Measure, found: Interval) -> str:
 
 def _row(summary: Summary, measure: Measure) -> list[tuple[str, Interval | None]]:
     """Return the means of all methods but the real clips, which would stretch the scale."""
-    return [(one.name, summary.means[one.name][measure.key]) for one in summary.findings.contenders[1:]]
+    return [(group.name, summary.means[group.name][measure.key]) for group in summary.groups[1:]]
+
+
+def _sizes(summary: Summary) -> list[int]:
+    """Return the numbers of clips that were learnt from."""
+    return sorted({group.clips for group in summary.groups if group.clips is not None})
+
+
+def _lines(summary: Summary, measure: Measure) -> list[Line]:
+    """Return a line for each method that learns, over the numbers of clips."""
+    lines: dict[str, list[Point]] = {}
+    for group in summary.groups:
+        found = summary.means[group.name][measure.key]
+        if group.clips is not None and found is not None:
+            alone = [summary.each[name][measure.key] for name in group.members] if len(group.members) > 1 else []
+            lines.setdefault(group.method, []).append(Point(group.clips, found, alone))
+    return [Line(name, sorted(points, key=lambda point: point.clips)) for name, points in lines.items()]
 
 
 def _write_sheets(folder: Path, summary: Summary) -> list[str]:

@@ -24,13 +24,18 @@ _TOYWORLD = "toyworld"
 _PAIRS, _OTHERS = 100, 256
 _METHODS = "average,trf,flow,crossfade"
 _FEWEST_OTHERS = 4
+_LOW_CHUNK = 4  # frames that are decoded together with little memory: the decoder mixes neighbours
 _LEAST = {
-    "seeds": 1, "sheets": 1, "pairs": 2, "frames": 3, "gap": 2, "steps": 1, "train-steps": 1, "train-seeds": 1
-}  # fmt: skip
+    **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-seeds"), 1),
+    "pairs": 2,
+    "frames": 3,
+    "gap": 2,
+}
 _HOW = """\
 methods:
   full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, no-rotation --unrotated)
-  trf, average, image-to-video    time reversal fusion, with and without its jumps; the first picture alone
+  trf, trf-repeats, average       time reversal fusion, with its jumps, or with the repeats of full; averaged instead
+  image-to-video                  on from the first picture alone
   vibid, mpd                      two later samplers
   flow, crossfade                 without learning
   truth                           the real clips through the model's autoencoder: the best it could do
@@ -73,6 +78,8 @@ def build(name: str) -> Parser:
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
     add("--sheets", type=int, default=8, metavar="N", help="how many first pairs to show (default: 8)")
+    add("--batch", type=int, metavar="N", help="pairs at once (default: 8 small ones, 1 of full size)")
+    add("--memory", choices=("low", "high"), default="high", help="low: one branch after the other, 4 frames decoded")
     add("--chunk", type=int, metavar="N", help="decode so many frames at once, where memory is short")
     add("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps (default: the fastest)")
     add("--dtype", metavar="NAME", help="float32, bfloat16 or float16 (default: what is fastest)")
@@ -116,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
             seeds=args.seeds,
             seed=args.seed,
             shown=args.sheets,
+            batch=args.batch,
             progress=progress,
         )
         summary = summarise(findings)
@@ -140,12 +148,14 @@ def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
     if args.steps is not None:
         sampling = replace(sampling, steps=args.steps)
     model = find(args.model, "image-to-video", progress=progress)
-    return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, args.chunk)
+    low = args.memory == "low"
+    chunk = _LOW_CHUNK if low and args.chunk is None else args.chunk
+    return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, chunk, in_turn=low)
 
 
 def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, progress: Progress) -> list[Pupil]:
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.trained import Schooling, school  # noqa: PLC0415
+    from keyweave.bench.trained import Schooling, school, taught  # noqa: PLC0415
 
     if args.train_sizes is None:
         return []
@@ -158,8 +168,9 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
     if not 0 < args.train_rate < 1:
         raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
     schooling = Schooling(sizes, args.train_videos, args.train_steps, args.train_rate, args.train_seeds)
-    model = learnt.model.ref if learnt else ""
-    return school(names, model, schooling, args.output / "adapters", device=args.device, progress=progress)
+    if learnt is None or not taught(names):
+        raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
+    return school(names, learnt.model, schooling, args.output / "adapters", device=args.device, progress=progress)
 
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
@@ -200,5 +211,5 @@ def _show(args: argparse.Namespace, summary: Summary, written: Path) -> None:
     print(table(means_rows(summary)))
     sure = [row for row in difference_rows(summary) if row["zero"] == "excluded"]
     if sure:
-        print(f"\n{summary.ours} minus each other, where 95 % intervals exclude zero:\n{table(sure)}")
+        print(f"\n{summary.ours} minus others, where 95 % intervals exclude zero:\n{table(sure)}")
     print(f"\n{written}")

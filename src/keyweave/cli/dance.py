@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
-from keyweave.cli.parser import Parser, chosen, seed
+from keyweave.cli.parser import Parser, chosen, number, seed
 
 if TYPE_CHECKING:
     import argparse
@@ -282,8 +282,8 @@ def _add_dancer(parser: Parser) -> None:
     add("--poses", type=Path, metavar="FILE", help="how the dancer moves (.npz), found by another tracker")
     add("--dancer", type=_numbers(2), metavar="X,Y", help="a point on the dancer in the first frame, in pixels")
     add("--crop", type=_numbers(4), metavar="L,T,R,B", help="the part of the picture to look at, in pixels")
-    add("--threshold", type=float, metavar="D", help="motions nearer than this are the same (default: found)")
-    add("--mirror-threshold", type=float, metavar="D", help="the same for mirror images (default: 1.15 as much)")
+    add("--threshold", type=number, metavar="D", help="motions nearer than this are the same (default: found)")
+    add("--mirror-threshold", type=number, metavar="D", help="the same for mirror images (default: 1.15 as much)")
 
 
 def _add_hearing(parser: Parser) -> None:
@@ -300,10 +300,10 @@ def _add_wishes(parser: Parser) -> None:
     add("--pin", action="append", default=[], metavar="LABEL=FROM>TO", help=pin)
     moves = "how far the subject may move within a motion, in pixels of a picture of 576 rows (default: 12:60)"
     add("--motion", metavar="LOW:HIGH", help=moves)
-    add("--transition", type=float, default=0.0, metavar="PX", help="how far it should move between motions at least")
+    add("--transition", type=number, default=0.0, metavar="PX", help="how far it should move between motions at least")
     ends = "labels that end in the mirrored pose of their beginning, such as A,C"
     add("--mirrored-poses", default="", metavar="LABELS", help=ends)
-    add("--plan-seconds", type=float, default=60.0, metavar="S", help="settle for the best plan after S (default: 60)")
+    add("--plan-seconds", type=number, default=60.0, metavar="S", help="settle for the best plan after S (default: 60)")
 
 
 def _add_film(parser: Parser) -> None:
@@ -367,8 +367,8 @@ def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 
     def read(text: str) -> tuple[float, ...]:
         try:
-            found = tuple(float(part) for part in text.split(","))
-        except ValueError:
+            found = tuple(number(part) for part in text.split(","))
+        except argparse.ArgumentTypeError:
             found = ()
         if len(found) != count:
             raise argparse.ArgumentTypeError(f"{text!r} should be {count} numbers with commas between them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keyweave.cli.parser import seed
+from keyweave.cli.parser import number, seed
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def add_mirroring(parser: Parser) -> None:
     """Let a parser take what says how to mirror."""
     add_masks(parser)
     add = parser.add_argument
-    add("--axis", type=float, metavar="X", help="turn subjects about this line, in pixels from the left border")
+    add("--axis", type=number, metavar="X", help="turn subjects about this line, in pixels from the left border")
     add("--keep", action="store_true", help="leave the keyframes themselves as they are")
 
 
@@ -51,29 +51,30 @@ def add_painting(parser: Parser) -> None:
     add("--rank", type=int, metavar="N", help="of what is learnt (default: 16)")
     add("--steps", type=int, metavar="N", help="of each painting (default: 28)")
     counts = "how much the words count (default: 3.5 for FLUX.1, 4 for Qwen-Image)"
-    add("--guidance", type=float, metavar="G", help=counts)
+    add("--guidance", type=number, metavar="G", help=counts)
     add("--seed", type=seed, metavar="N", help="decides all chance (default: 0)")
 
 
 def mirror(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Mirror keyframes, by setting them together or by painting."""
-    from keyweave.media.pictures.images import read_image  # noqa: PLC0415
+    from keyweave.app.dance_stages import read_opaque, say_old  # noqa: PLC0415
     from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
     from keyweave.systems.dance.stages import masks_of, write_mirrored  # noqa: PLC0415
 
+    _refuse_to_replace_inputs(args)
     if _asks_for_painting(args):
         return _painted(args, progress)
     masker = masks_of(args.masks, args.inputs, progress=progress).masker
-    images = [read_image(path) for path in args.inputs]
+    images = [read_opaque(path) for path in args.inputs]
     made = mirror_keyframes(images, axis=args.axis, masker=masker, keep=args.keep)
-    write_mirrored(made, args.output, overwrite=args.overwrite)
+    say_old(args.output, write_mirrored(made, args.output, overwrite=args.overwrite), progress)
     return {"written": f"{args.output}: {len(made.pictures)} pictures", "notes": list(made.notes)}
 
 
 def _painted(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Learn the subject unless that was done before, and paint all keyframes; the training stays beside the output."""
-    from keyweave.base.files import refuse_existing  # noqa: PLC0415 - the help must be quick
-    from keyweave.media.pictures.images import read_image  # noqa: PLC0415
+    from keyweave.app.dance_stages import read_opaque, say_old  # noqa: PLC0415 - the help must be quick
+    from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.models.subject_lora import read_subject  # noqa: PLC0415
     from keyweave.systems.dance.mirror import mirror_keyframes  # noqa: PLC0415
     from keyweave.systems.dance.painting import subject as learning  # noqa: PLC0415
@@ -82,7 +83,7 @@ def _painted(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     _refuse_half_asked(args)
     refuse_existing(args.output, overwrite=args.overwrite)  # before hours are spent
-    images = [read_image(path) for path in args.inputs]
+    images = [read_opaque(path) for path in args.inputs]
     lora = read_subject(args.lora) if args.lora else None
     given = {name: value for name in ("steps", "seed") if (value := getattr(args, name)) is not None}
     more = {name: value for name in ("epochs", "rank") if (value := getattr(args, name)) is not None}
@@ -107,9 +108,18 @@ def _painted(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         **given,
         progress=progress,
     )
-    write_mirrored(made, args.output, overwrite=args.overwrite)
+    say_old(args.output, write_mirrored(made, args.output, overwrite=args.overwrite), progress)
     learnt = "" if args.lora else str(kept / learning.FILE)
     return {"written": f"{args.output}: {len(made.pictures)} pictures", "learnt": learnt, "notes": list(made.notes)}
+
+
+def _refuse_to_replace_inputs(args: argparse.Namespace) -> None:
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+
+    folder = args.output.resolve()
+    for path in args.inputs:
+        if folder in path.resolve().parents:
+            raise InputError(f"{path} lies in {args.output}, which would be replaced.", "Choose another folder.")
 
 
 def _refuse_half_asked(args: argparse.Namespace) -> None:

@@ -57,7 +57,7 @@ Try next:
 
 
 def _dance(args: argparse.Namespace) -> int:
-    from keyweave.app.demo_dance import make_dance_demo  # noqa: PLC0415
+    from keyweave.app.demo_dance import SEED, make_dance_demo  # noqa: PLC0415
     from keyweave.cli.system import film_words  # noqa: PLC0415
     from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
 
@@ -76,6 +76,7 @@ How it was planned:  {made.folder / "plan.png"}, {made.folder / "choreography.pn
 
 Try next:
   edit {made.folder / "choreography.json"}, remove {made.result.path}, and run
-  keyweave dance {args.output}/pose-*.png --reference {args.output}/dancer/*/clip.mp4 -o {made.result.path}"""
+  keyweave dance {args.output}/pose-*.png --reference {args.output}/dancer/*/clip.mp4 \\
+    --poses {args.output}/dancer/*/truth.npz --seed {SEED} -o {made.result.path}"""
     )
     return 0

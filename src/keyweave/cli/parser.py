@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -77,6 +78,17 @@ def seed(text: str) -> int:
     if not re.fullmatch(r"\d{1,19}", text) or int(text) > MOST_SEED:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; write a whole number from 0 to {MOST_SEED}")
     return int(text)
+
+
+def number(text: str) -> float:
+    """Read a number that is one: neither nan nor infinite."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
 
 
 def chosen(args: argparse.Namespace, model: type[BaseModel]) -> dict[str, Any]:

@@ -80,13 +80,17 @@ def video_denoiser(unet: UNetSpatioTemporalConditionModel, condition: Condition)
 
 def guided(told: Denoiser, untold: Denoiser, scales: Tensor) -> Denoiser:
     """Lead away from what is guessed without a picture, by a scale for each frame, (F,); 1 changes nothing."""
-    wide = scales[:, None, None, None]
+    return lambda x, sigma: led(untold(x, sigma), told(x, sigma), scales)
 
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        away = untold(x, sigma)
-        return away + wide.to(x) * (told(x, sigma) - away)
 
-    return denoise
+def led(away: Tensor, told: Tensor, scales: Tensor) -> Tensor:
+    """Lead a guess (B, F, C, h, w) away from one that was not told the picture, by a scale for each frame, (F,)."""
+    return away + by_frame(scales, told) * (told - away)
+
+
+def by_frame(values: Tensor, x: Tensor) -> Tensor:  # (F,) -> (F, 1, 1, 1)
+    """Return a value for each frame so that it meets clips (B, F, C, h, w), in their precision and where they are."""
+    return values.to(x)[:, None, None, None]
 
 
 def sigmas_of(scheduler: EulerDiscreteScheduler, steps: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Condition, Denoiser, guided, sigmas_of, video_denoiser
-from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.noise import Seeds, noise_like
 from keyweave.diffusion.samplers import sample_euler
 from keyweave.diffusion.told import TOLD, Told
 from keyweave.diffusion.vae import decode_clips, encode
@@ -45,7 +45,7 @@ def image_to_video(
     model: VideoParts,
     pictures: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     frames: int | None = None,
     steps: int = STEPS,
     guidance: tuple[float, float] = GUIDANCE,
@@ -56,7 +56,8 @@ def image_to_video(
     Args:
         model: the parts.
         pictures: sides that 8 divides.
-        seed: decides the noise; each picture has its own, whatever the others are.
+        seed: decides the noise; one for all, which tells them apart by their places, or one for each picture, which
+            gets with it what it would get alone.
         frames: how many; what the model was made for without.
         steps: of the sampler.
         guidance: at the first frame and at the last; 1 for none, at half the price.
@@ -66,9 +67,7 @@ def image_to_video(
     condition = condition_on(model, pictures, frames, seed=seed)
     denoise = denoiser_for(model, condition, guidance)
     sigmas = sigmas_of(model.scheduler, steps).to(pictures.device)
-    shape = tuple(condition.latents.shape[1:])
-    noise = torch.stack([gaussian(shape, seed, "latents", number) for number in range(len(pictures))])
-    x = noise.to(sigmas) * (sigmas[0] ** 2 + 1).sqrt()
+    x = noise_like(condition.latents, seed, "latents") * (sigmas[0] ** 2 + 1).sqrt()
     return pictures_of(model.vae, sample_euler(denoise, x, sigmas, progress=progress))
 
 
@@ -81,10 +80,9 @@ def denoiser_for(model: VideoParts, condition: Condition, guidance: tuple[float,
     return guided(told, untold, torch.linspace(*guidance, condition.latents.shape[1]))
 
 
-def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: int, told: Told = TOLD) -> Condition:
-    """Return what the network is told about pictures (B, 3, H, W)."""
-    noise = torch.stack([gaussian(tuple(pictures.shape[1:]), seed, "picture", k) for k in range(len(pictures))])
-    noisy = pictures + told.augmentation * noise.to(pictures)
+def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: Seeds, told: Told = TOLD) -> Condition:
+    """Return what the network is told about pictures (B, 3, H, W); the seed is as for `image_to_video`."""
+    noisy = pictures + told.augmentation * noise_like(pictures, seed, "picture").to(pictures)
     latents = encode(model.vae, noisy).mode().to(model.unet.dtype)
     seen: Any = model.image_encoder(seen_by_encoder(model.image_processor, pictures).to(model.unet.dtype))
     ids = torch.tensor([[told.fps - 1, told.bucket, told.augmentation]], dtype=model.unet.dtype, device=pictures.device)

@@ -6,6 +6,7 @@ names and shapes: those of the 14-frame model to the 25-frame one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ from keyweave.base.extras import need
 from keyweave.base.files import replacing
 from keyweave.models.card import ModelCard
 from keyweave.models.finding import find
+from keyweave.models.folders import headers
 from keyweave.models.headers import AGAIN, read_header
+from keyweave.models.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +28,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from keyweave.models.finding import Found
+
     Matrices = Mapping[str, Mapping[str, Tensor]]  # by layer and projection
 
 FILE = "adapter.safetensors"
 PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
-_CARD, _ROTATED = "keyweave adapter", "rotated layers"
+_CARD, _ROTATED, _FITS = "keyweave adapter", "rotated layers", "fits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +45,13 @@ class Adapter:
         differences: of matrices from those of the network, by layer and projection.
         rotated: names of the layers that take the other branch's map of attention, turned by 180 degrees.
         card: what is known about it; its `base` is the model that it was learnt on.
+        fits: which models it is for: checksums of theirs (`checksum_of_base`), or names; none if that is not known.
     """
 
     differences: Matrices
     rotated: tuple[str, ...]
     card: ModelCard
+    fits: tuple[str, ...] = ()
 
 
 def write_adapter(path: Path, adapter: Adapter, *, overwrite: bool = False) -> None:
@@ -57,7 +64,7 @@ def write_adapter(path: Path, adapter: Adapter, *, overwrite: bool = False) -> N
         for layer, row in adapter.differences.items()
         for part, difference in row.items()
     }
-    facts = {_CARD: adapter.card.to_json(), _ROTATED: json.dumps(adapter.rotated)}
+    facts = {_CARD: adapter.card.to_json(), _ROTATED: json.dumps(adapter.rotated), _FITS: json.dumps(adapter.fits)}
     with replacing(path, overwrite=overwrite) as written:
         save_file(tensors, written, metadata=facts)
 
@@ -94,17 +101,52 @@ def read_adapter(path: Path) -> Adapter:
         try:
             card = ModelCard.model_validate_json(facts[_CARD])
             rotated = tuple(map(str, json.loads(facts[_ROTATED])))
+            fits = tuple(map(str, json.loads(facts.get(_FITS, "[]"))))
             differences: dict[str, dict[str, Tensor]] = {}
             for name in file.keys():  # noqa: SIM118 - it is no dict
                 layer, part = _split(name)
                 differences.setdefault(layer, {})[part] = file.get_tensor(name)
         except (ValidationError, ValueError, KeyError, TypeError, SafetensorError):
             raise ModelError(f"{path} is a damaged adapter: its card or its names cannot be read.", AGAIN) from None
-    return Adapter(differences, rotated, card)
+    return Adapter(differences, rotated, card, fits)
 
 
-def matrices_of(adapter: Adapter, network: nn.Module) -> dict[str, dict[str, Tensor]]:
-    """Return the matrices that the branch has instead of the network's, where and in the precision that those are."""
+def checksum_of_base(folder: Path, differences: Matrices) -> str:
+    """Return the checksum of what differences are added to in an image-to-video model.
+
+    It is of those matrices alone, which is quickly read, and the same whether they are stored in float32 or float16.
+
+    Args:
+        folder: of the model, with its UNet in it.
+        differences: of an adapter.
+    """
+    need("safetensors", "reading a model")
+    from safetensors import safe_open  # noqa: PLC0415 - an extra
+
+    names = {f"{layer}.{part}.weight" for layer, row in differences.items() for part in row}
+    sums: dict[str, str] = {}
+    for path in headers(folder / LAYOUTS["svd"].parts["unet"].folder):
+        with safe_open(str(path), framework="pt") as file:
+            for name in names.intersection(file.keys()):
+                sums[name] = hashlib.sha256(file.get_tensor(name).half().numpy().tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps(sorted(sums.items())).encode()).hexdigest()
+
+
+def is_for(adapter: Adapter, found: Found) -> bool:
+    """Tell whether an adapter is for a model, as far as is known; one that does not say is taken at its word."""
+    names = {found.name, found.name.rpartition("/")[2]}  # on the hub, and copied from there
+    known = not adapter.fits or not names.isdisjoint(adapter.fits)
+    return known or checksum_of_base(found.folder, adapter.differences) in adapter.fits
+
+
+def matrices_of(adapter: Adapter, network: nn.Module, *, device: str | None = None) -> dict[str, dict[str, Tensor]]:
+    """Return the matrices that the branch has instead of the network's, in the precision of those.
+
+    Args:
+        adapter: its differences must fit the network.
+        network: the base.
+        device: where the network computes, if that is not where it is: it may come there only when it is called.
+    """
     found: dict[str, dict[str, Tensor]] = {}
     layers = dict(network.named_modules())
     for layer, row in adapter.differences.items():
@@ -121,7 +163,8 @@ def matrices_of(adapter: Adapter, network: nn.Module) -> dict[str, dict[str, Ten
                     adapter, f"{layer}.{part} is {tuple(difference.shape)}, and {tuple(weight.shape)} in the network"
                 )
             # Added as precisely as can be, and rounded once.
-            found[layer][part] = (weight.float() + difference.to(weight.device).float()).to(weight.dtype)
+            matrix = (weight.float() + difference.to(weight.device).float()).to(weight.dtype)
+            found[layer][part] = matrix.to(device or weight.device)
     for layer in adapter.rotated:
         if layer not in layers:
             raise _misfit(adapter, f"the network has no {layer}")

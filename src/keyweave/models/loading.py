@@ -159,6 +159,11 @@ def load(found: Found, kind: Kind = "image-to-video", *, device: str | None = No
     return _MADE_INTO[family](**(parts | own), card=found.card, ref=found.ref, place=place)
 
 
+def bytes_to_come(network: nn.Module, device: str) -> int:
+    """Return how much of a network is not on the device yet, and comes there when it is called."""
+    return sum(one.numel() * one.element_size() for one in network.parameters() if str(one.device) != device)
+
+
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Tell one state of a folder's weights from another: a training may write them anew."""
     states = ((str(path), path.stat()) for path in sorted(folder.rglob("*.safetensors")))

@@ -17,7 +17,7 @@ from keyweave.base.errors import ModelError
 from keyweave.base.extras import need
 from keyweave.base.files import refuse_existing
 from keyweave.base.progress import SILENT, Progress
-from keyweave.models.adapters import Adapter, write_adapter
+from keyweave.models.adapters import Adapter, checksum_of_base, write_adapter
 from keyweave.models.card import ModelCard
 from keyweave.models.finding import folder_of, is_folder
 from keyweave.models.folders import (
@@ -47,6 +47,7 @@ _TUNED = re.compile(r"(?P<layer>.+\.temporal_transformer_blocks\.\d+\.attn1)\.(?
 # authors' tuning began from numbers of float16 and was saved in float32.
 _WHOLE, _HALF, _BRAIN = torch.float32, torch.float16, torch.bfloat16
 _ROUNDINGS = ((_WHOLE, _WHOLE), (_WHOLE, _HALF), (_WHOLE, _BRAIN), (_HALF, _WHOLE), (_BRAIN, _WHOLE))
+_OF_MORE_FRAMES = "stable-video-diffusion-img2vid-xt"  # which makes 25 with the same layers: the authors run it on that
 _RIGHT_BASE = (
     "Name with --base the model of 14 frames that it was tuned from: hub:stabilityai/stable-video-diffusion-img2vid."
 )
@@ -76,7 +77,8 @@ def convert_official(
         raise ModelError(f"{tuned} makes {frames} frames, and {base.ref} makes {base_frames}.", _RIGHT_BASE)
     with ExitStack() as files:
         differences = _differences(_Weights(tuned, files), _Weights(untuned, files), base.ref, progress)
-    adapter = Adapter(differences, tuple(differences), _card(official, base, output))
+    fits = checksum_of_base(base.folder, differences), _OF_MORE_FRAMES
+    adapter = Adapter(differences, tuple(differences), _card(official, base, output), fits)
     write_adapter(output, adapter, overwrite=overwrite)
     return adapter
 

@@ -51,6 +51,15 @@ def read_form(path: Path, model: type[FormT], word: str) -> FormT:
         raise InputError(f"{path}: {place}: {words[0].lower() if place else words[0]}{words[1:]}.") from None
 
 
+def is_form(path: Path, word: str) -> bool:
+    """Tell whether a file says of itself that it is one, whole or not."""
+    try:
+        with path.open("rb") as file:
+            return f'"keyweave {word}"'.encode() in file.read(_MOST_BYTES)
+    except OSError:
+        return False
+
+
 def form_text(form: BaseModel, word: str, *, whole: bool = False) -> str:
     """Write a form as a person would: without what is as always, or with all of it, to be changed."""
     row = form.model_dump(mode="json", by_alias=True, exclude_defaults=not whole)

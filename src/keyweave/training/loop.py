@@ -89,7 +89,7 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
     average = [parameter.detach().clone() for parameter in parameters]
     follower = {"adamw": torch.optim.AdamW, "muon": Muon}[plan.follower]
     optimizer = follower(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
-    done = _resumed(folder / "last", plan, parameters, average, optimizer)
+    done = _resumed(folder / "last", plan, parameters, average, optimizer, scaler=accelerator.scaler)
     scaled = accelerator.prepare_optimizer(optimizer)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl", done) if main else None
@@ -100,7 +100,9 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
     def keep(step: int) -> None:
         if journal:
             tensors = checkpoint.pack(optimizer) | _numbered("weight", parameters) | _numbered("average", average)
-            checkpoint.save(folder / "last", tensors, {"step": step, "plan": plan.as_dict()})
+            # In fp16 the loss is scaled, by a number that follows the gradients.
+            scale = {"scaler": accelerator.scaler.state_dict()} if accelerator.scaler else {}
+            checkpoint.save(folder / "last", tensors, {"step": step, "plan": plan.as_dict(), **scale})
             journal.draw(folder / "loss.png", title)
 
     with progress.part("training", total=plan.steps) as part:
@@ -190,6 +192,8 @@ def _resumed(
     parameters: Sequence[Tensor],
     average: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
+    *,
+    scaler: torch.amp.GradScaler | None,
 ) -> int:
     """Bring everything to where a checkpoint left it; return how many steps are done."""
     if not checkpoint.exists(folder):
@@ -207,6 +211,8 @@ def _resumed(
             with torch.no_grad():
                 tensor.copy_(kept)
     checkpoint.unpack(optimizer, tensors)
+    if scaler and state.get("scaler"):  # those of an earlier version did not keep it
+        scaler.load_state_dict(state["scaler"])
     return int(state["step"])
 
 

@@ -182,19 +182,47 @@ def test_all_trust_in_the_forward_branch_is_image_to_video(
 
 @torch.no_grad()
 def test_a_pair_is_the_same_whatever_is_made_beside_it(model: Any, pair: tuple[Tensor, Tensor], backward: Backward):
+    """At one seed for all, the first; with a seed of its own, each."""
     sampling = Sampling(steps=2, repeats=1)
     firsts, lasts = torch.cat(pair), torch.cat(pair[::-1])
-    both = between(model, firsts, lasts, seed=3, sampling=sampling, backward=backward)
-    alone = between(model, *pair, seed=3, sampling=sampling, backward=backward)
-    torch.testing.assert_close(both[:1], alone, rtol=0, atol=2e-4)
-    assert not torch.allclose(both[0], both[1], atol=0.01)
+
+    def make(firsts: Tensor, lasts: Tensor, seed: int | list[int]) -> Tensor:
+        return between(model, firsts, lasts, seed=seed, sampling=sampling, backward=backward)
+
+    one, two = pair
+    alone, other = make(one, two, 3), make(two, one, 9)
+    torch.testing.assert_close(make(firsts, lasts, 3)[:1], alone, rtol=0, atol=2e-4)
+    torch.testing.assert_close(make(firsts, lasts, [3, 9]), torch.cat([alone, other]), rtol=0, atol=2e-4)
+    torch.testing.assert_close(make(lasts, firsts, [9, 3]), torch.cat([other, alone]), rtol=0, atol=2e-4)
+    assert not torch.allclose(alone, other, atol=0.01)
 
 
 @torch.no_grad()
-def test_the_first_steps_are_the_same_whatever_the_repeats_later(model: Any, pair: tuple[Tensor, Tensor]):
-    """Every draw has a name: repeats do not shift the noise that a clip begins with, and a seed decides everything."""
-    one, again = (between(model, *pair, seed=3, sampling=Sampling(steps=2, repeats=2)) for _ in range(2))
-    other = between(model, *pair, seed=4, sampling=Sampling(steps=2, repeats=2))
+def test_the_first_steps_are_the_same_whatever_the_repeats_later(
+    model: Any, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+):
+    """Every draw has a name: more repeats shift neither the noise that a clip begins with nor what is added first."""
+    looks: list[Tensor] = []
+    real = model.unet.forward
+    monkeypatch.setattr(model.unet, "forward", lambda x, *rest, **more: looks.append(x) or real(x, *rest, **more))
+
+    def seen(repeats: int, seed: int) -> list[Tensor]:
+        looks.clear()
+        between(model, *pair, seed=seed, sampling=Sampling(steps=2, repeats=repeats, guidance=(1.0, 1.0)))
+        return list(looks)
+
+    never, once, often, other = seen(0, 3), seen(1, 3), seen(3, 3), seen(3, 4)
+    assert [len(never), len(once), len(often)] == [2, 3, 5]
+    assert torch.equal(never[0], once[0])
+    assert all(torch.equal(one, more) for one, more in zip(once[:2], often, strict=False))
+    assert not torch.equal(once[0], once[1])
+    assert not torch.equal(once[2], often[2])  # which is taken once more
+    assert not torch.equal(often[0], other[0])
+
+
+@torch.no_grad()
+def test_a_seed_decides_everything(model: Any, pair: tuple[Tensor, Tensor]):
+    one, again, other = (between(model, *pair, seed=seed, sampling=Sampling(steps=2, repeats=2)) for seed in (3, 3, 4))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 

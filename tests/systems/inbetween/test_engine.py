@@ -1,5 +1,7 @@
 """The generative engine on a tiny random model: what it draws, where, and what it says."""
 
+from dataclasses import replace
+from datetime import date
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -8,13 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.classical.crossfade import crossfade
+from keyweave.diffusion.exchange import temporal_layers
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
+from keyweave.models.adapters import Adapter, write_adapter
+from keyweave.models.card import ModelCard
+from keyweave.models.devices import Place
 from keyweave.models.finding import find
+from keyweave.models.loading import bytes_to_come, load
 from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.engine import Memory, generative, working_size
@@ -64,7 +73,7 @@ def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny
 
 
 def test_any_size_comes_back_as_it_was(tiny_folder: Path, fill: Any):
-    for size in ((35, 33), (100, 150), (10, 45)):
+    for size in ((35, 33), (100, 150), (10, 45), (900, 10), (3, 400), (1, 1)):
         draw = generative(model=find(str(tiny_folder)), sampling=Sampling(steps=1, guidance=(1, 1)), fill=fill)
         (frame,) = draw(picture(1, *size), picture(2, *size), grid(4)[:1], seed=1, progress=SILENT)
         assert frame.shape == (size[1], size[0], 3)
@@ -82,10 +91,22 @@ def test_any_size_comes_back_as_it_was(tiny_folder: Path, fill: Any):
         ((1920, 1080), 768, (1024, 576)),
         ((512, 320), 768, (512, 320)),
         ((32, 32), 768, (64, 64)),
+        ((300, 100), 64, (157, 52)),  # large enough would be too much
+        ((900, 10), 64, (512, 16)),
+        ((10, 900), 64, (16, 512)),
+        ((10_000, 1), 768, (10_000, 16)),
     ],
 )
 def test_it_draws_as_large_as_the_model_was_made_for(wanted, side, drawn):
     assert working_size(wanted, side) == drawn
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.sampled_from((32, 64, 512, 768)))
+def test_no_picture_is_too_much_nor_too_thin(width: int, height: int, side: int):
+    drawn = working_size((width, height), side)
+    assert min(drawn) >= 16
+    assert drawn[0] * drawn[1] <= 2.1 * side**2
+    assert working_size((height, width), side) == drawn[::-1]
 
 
 def test_it_says_once_what_may_not_be_what_was_wanted(tiny_folder: Path, fill: Any):
@@ -100,10 +121,85 @@ def test_it_says_once_what_may_not_be_what_was_wanted(tiny_folder: Path, fill: A
     assert "There is no adapter" in said[1]
 
 
-def test_pictures_with_alpha_are_refused(tiny_folder: Path, fill: Any):
+def test_transparent_pictures_are_refused(tiny_folder: Path, fill: Any):
     draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill)
-    with pytest.raises(InputError, match="draws opaque pictures, and these keyframes have alpha. Flatten them"):
-        list(draw(picture(1, channels=4), picture(2, channels=4), [Fraction(1, 2)], seed=1, progress=SILENT))
+    says = "draws opaque pictures, and these keyframes are transparent in places. Flatten them, or use --engine flow."
+    for ends in ((picture(1, channels=4), picture(2).with_alpha()), (picture(1).with_alpha(), picture(2, channels=4))):
+        with pytest.raises(InputError, match=says):
+            list(draw(*ends, [Fraction(1, 2)], seed=1, progress=SILENT))
+
+
+def test_an_alpha_channel_that_says_nothing_changes_nothing(tiny_folder: Path, fill: Any):
+    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32")
+    times = [*grid(4), Fraction(9, 10)]
+    plain = np.stack(list(draw(picture(1), picture(2), times, seed=1, progress=SILENT)))
+    opaque = list(draw(picture(1).with_alpha(), picture(2).with_alpha(), times, seed=1, progress=SILENT))
+    found = np.stack(opaque)
+    assert (found[..., 3] == 255).all()
+    assert np.array_equal(found[:2, ..., :3], plain[:2])
+    assert np.abs(found[2, ..., :3].astype(int) - plain[2]).max() <= 1  # the other engine rounds elsewhere
+
+
+def with_adapter(folder: Path, unet: Any, *fits: str) -> Path:
+    """Write one that says what it fits."""
+    (layer, *_) = temporal_layers(unet)
+    weight = unet.get_submodule(layer).to_v.weight
+    words: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
+    card = ModelCard(
+        name="back", kind="adapter", seed=0, steps=1, hours=0, trained=date(2026, 1, 1), base="./small", **words
+    )
+    adapter = Adapter({layer: {"to_v": torch.ones_like(weight)}}, (layer,), card, fits)
+    write_adapter(folder / "back.safetensors", adapter, overwrite=True)
+    return folder / "back.safetensors"
+
+
+def test_an_adapter_of_another_model_is_said(tiny_folder: Path, tiny_video: Any, fill: Any, tmp_path: Path):
+    sampling = Sampling(steps=1, guidance=(1, 1))
+    for fits, doubted in ((("0" * 64, "large"), True), ((), False), (("0" * 64, tiny_folder.name), False)):
+        adapter = with_adapter(tmp_path, tiny_video.unet, *fits)
+        events: list[Event] = []
+        draw = generative(model=find(str(tiny_folder)), sampling=sampling, fill=fill, adapter=adapter)
+        for _ in range(2):
+            list(draw(picture(1), picture(2), grid(4), seed=1, progress=Progress("job", events.append)))
+        said = [event.text for event in events if event.kind == "warn"]
+        doubt = (
+            f"The adapter back was learnt on ./small, whose weights are others than those of {tiny_folder.name}: both "
+            "directions may not agree on one motion."
+        )
+        assert said == [doubt] * doubted
+
+
+def test_matrices_of_an_adapter_are_where_the_network_will_compute(
+    tiny_folder: Path, tiny_video: Any, fill: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The network itself may come to a small device only when it is called."""
+    loaded = replace(load(find(str(tiny_folder)), dtype="float32"), place=Place("meta", "float32"))
+    monkeypatch.setattr(engine, "load", lambda *_, **__: loaded)
+    draw: Any = generative(
+        model=find(str(tiny_folder)), sampling=QUICK, fill=fill, adapter=with_adapter(tmp_path, tiny_video.unet)
+    )
+    matrices = [matrix for row in draw.backward.weights.values() for matrix in row.values()]
+    assert [matrix.device.type for matrix in matrices] == ["meta"]
+
+
+def test_room_is_kept_for_weights_that_are_still_to_come(tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch):
+    loaded = load(find(str(tiny_folder)), dtype="float32")
+    of_unet, of_vae = (bytes_to_come(part, "meta") for part in (loaded.unet, loaded.vae))
+    assert of_unet == sum(weight.nbytes for weight in loaded.unet.parameters())
+    assert bytes_to_come(loaded.unet, "cpu") == 0
+    shown = torch.zeros(1, 3, 32, 32)
+    needed = 2 * 4 * 16 * 16 * 40_000
+    for device, free, expected in (
+        ("cpu", needed, (False, None)),
+        ("meta", needed, (True, None)),
+        ("meta", needed + of_unet, (False, None)),
+        ("meta", of_vae, (True, 4)),
+    ):
+        placed = replace(loaded, place=Place(device, "float32"))
+        monkeypatch.setattr(engine, "load", lambda *_, placed=placed, **__: placed)
+        monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
+        draw: Any = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill)
+        assert draw._parts(shown, 5 if expected[1] else 4) == expected
 
 
 def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch):

@@ -2,10 +2,13 @@
 
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import Event, Progress
@@ -18,6 +21,7 @@ from keyweave.systems.inbetween.footage import (
     is_inside,
     reels_of_clips,
     reels_of_scenes,
+    spread,
     windows_of,
 )
 from keyweave.toyworld.scenes import scene_of
@@ -97,6 +101,39 @@ def test_no_window_reaches_over_a_cut(tmp_path: Path):
     found = list(windows_of(path, cutting, 99))
     assert len(found) == len(wanted)
     assert all((mine == theirs).all() for mine, theirs in zip(found, wanted, strict=True))
+
+
+@given(shots=st.lists(st.integers(0, 40), min_size=1, max_size=8), span=st.integers(1, 12), most=st.integers(1, 20))
+def test_windows_are_spread_over_all_shots(shots: list[int], span: int, most: int):
+    """Of the places of all shots, written out, every n-th has a window; none overlap, none reach over a cut."""
+    places = [shot for shot, length in enumerate(shots) for _ in range(length // span)]
+    wanted = min(most, len(places))
+    firsts = np.cumsum([0, *shots])
+    starts = spread(shots, span, most)
+    found = [int(np.searchsorted(firsts, start, side="right")) - 1 for start in starts]
+    assert found == [places[k * len(places) // wanted] for k in range(wanted)]
+    assert all(start + span <= firsts[shot + 1] for start, shot in zip(starts, found, strict=True))
+    assert all(later - start >= span for start, later in pairwise(starts))
+
+
+def test_a_film_of_many_shots_is_used_to_its_end(tmp_path: Path):
+    assert spread([30] * 20, 27, 10) == list(range(0, 600, 60))
+    shots = [shoot(scene_of("train", number), frames=4).frames for number in (0, 3)] * 3
+    path = as_folder(tmp_path / "clip", [frame for shot in shots for frame in shot])
+    found = list(windows_of(path, Cutting(frames=3, stride=1, size=(64, 64)), 3))
+    assert len(found) == 3
+    assert all((mine == shots[0][:3]).all() for mine in found)  # that of the first, third and fifth shot
+
+
+def test_what_comes_before_damage_is_kept(tmp_path: Path):
+    path = as_folder(tmp_path / "clip", numbered(20))
+    head, data = (path / "013.png").read_bytes().split(b"IDAT")
+    (path / "013.png").write_bytes(head + b"IDAT" + bytes(8) + data[8:])
+    coming = windows_of(path, CUTTING, 99)
+    found = [next(coming), next(coming)]
+    with pytest.raises(InputError, match=r"013\.png"):
+        next(coming)
+    assert levels(found) == [[0, 2, 4], [5, 7, 9]]
 
 
 def test_the_middle_is_kept_and_alpha_laid_over_black(tmp_path: Path):

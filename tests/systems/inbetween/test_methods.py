@@ -16,6 +16,7 @@ from keyweave.diffusion.image_to_video import condition_on, image_to_video, pict
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.vae import encode
 from keyweave.systems.inbetween import methods
+from keyweave.systems.inbetween.accounts import account
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import between
 from keyweave.systems.inbetween.methods import METHODS, make
@@ -182,6 +183,16 @@ def test_trf_without_room_for_a_jump_is_the_plain_model_both_ways_fused_by_nearn
     assert torch.equal(made, expected)
 
 
+@torch.no_grad()
+def test_trf_with_repeats_is_the_plain_model_both_ways_that_looks_as_often_as_full(
+    quick: Any, pair: tuple[Tensor, Tensor]
+):
+    sampling = Sampling(steps=6, repeats=2, share=0.5)
+    made = make("trf-repeats", quick, *pair, seed=SEED, sampling=sampling)
+    assert torch.equal(made, between(quick, *pair, seed=SEED, sampling=replace(sampling, fusion="linear")))
+    assert account("trf-repeats", sampling).evaluations == account("full", sampling).evaluations
+
+
 @pytest.mark.parametrize("name", ["vibid", "mpd"])
 @torch.no_grad()
 def test_alternating_samplers_are_their_loops_written_out(quick: Any, pair: tuple[Tensor, Tensor], name: str):
@@ -264,16 +275,62 @@ def test_a_pair_is_the_same_whatever_is_made_beside_it(quick: Any, pair: tuple[T
 @torch.no_grad()
 def test_methods_differ(quick: Any, pair: tuple[Tensor, Tensor]):
     made = [
-        make(name, quick, *pair, seed=SEED, sampling=Sampling(steps=3)) for name in PLAIN_METHODS if name != "no-tuning"
+        make(name, quick, *pair, seed=SEED, sampling=Sampling(steps=3, repeats=1))
+        for name in PLAIN_METHODS
+        if name != "no-tuning"
     ]
     for number, one in enumerate(made):
         assert all(float((one - other).abs().max()) > 1e-3 for other in made[:number])
 
 
+@pytest.mark.parametrize("guidance", [(1.0, 1.0), (1.0, 3.0)])
+@pytest.mark.parametrize("name", [name for name in PLAIN_METHODS if name != "no-tuning"])
+@torch.no_grad()
+def test_evaluations_are_those_that_the_network_is_asked_for(
+    quick: Any, pair: tuple[Tensor, Tensor], name: str, guidance: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[int] = []
+    forward = Quick.forward
+    monkeypatch.setattr(
+        Quick, "forward", lambda self, x, *rest, **words: asked.append(len(x)) or forward(self, x, *rest, **words)
+    )
+    for steps, solver in ((6, "multistep"), (7, "heun"), (50, "euler")):
+        sampling = Sampling(steps=steps, repeats=2, share=0.3, solver=solver, guidance=guidance)  # type: ignore[arg-type]
+        asked.clear()
+        make(name, quick, *pair, seed=SEED, sampling=sampling)
+        assert sum(asked) == account(name, sampling).evaluations
+
+
+def test_an_account_says_what_was_run():
+    sampling = Sampling(steps=25, repeats=5)
+    told = "fps=7,motion=127,augmentation=0.02"
+    both = "guidance=1..3"
+    assert account("full", sampling).words == (
+        f"steps=25,repeats=5,share=0.5,solver=euler,fusion=average,{both},{told}"
+    )
+    assert account("full", sampling).evaluations == 4 * 85
+    trf = account("trf", sampling)
+    assert (trf.words, trf.evaluations) == (f"steps=25,solver=euler,fusion=linear,{both},{told}", 4 * 25)
+    assert trf.jumps == "without its jumps, which begin at 50 steps"
+    assert account("trf", Sampling(steps=50)).jumps == "5 steps taken again in jumps"
+    assert account("trf-repeats", sampling).words == account("full", sampling).words.replace("average", "linear")
+    assert account("image-to-video", sampling).words == f"steps=25,solver=euler,{both},{told}"
+    assert account("vibid", sampling).words == account("mpd", sampling).words == f"steps=25,{told}"
+
+
+def test_branches_go_in_turn_where_there_are_two_at_once(quick: Any, asked: dict[str, Any], pair: Any):
+    for name in ("trf", "average", "trf-repeats"):
+        asked.clear()
+        make(name, quick, *pair, seed=SEED, in_turn=True)
+        assert asked["in_turn"]
+    for name in ("image-to-video", "vibid"):
+        make(name, quick, *pair, seed=SEED, sampling=Sampling(steps=1), in_turn=True)
+
+
 def test_what_cannot_be_is_said_in_one_sentence(quick: Any, pair: tuple[Tensor, Tensor]):
     turned, own = Backward(("a",)), Backward((), {"a": {}})
     for name, backward, said in (
-        ("film", Backward(), "There is no method 'film'. There are: full, no-rotation, no-tuning, trf, average, "),
+        ("film", Backward(), "There is no method 'film'. There are: full, no-rotation, no-tuning, trf, trf-repeats, "),
         ("full", Backward(), "The method full takes an adapter with rotated maps; it was given no adapter."),
         ("full", own, "full takes an adapter with rotated maps; it was given an adapter without rotated maps."),
         ("no-rotation", turned, "takes an adapter without rotated maps; it was given an adapter with rotated maps."),

@@ -26,11 +26,11 @@ def test_a_name_is_its_preset_and_changes_change_it():
         Sampling,
         steps=st.integers(1, 1000),
         repeats=st.integers(0, 50),
-        share=st.integers(0, 100).map(lambda hundredths: hundredths / 100),
+        share=st.floats(0, 1),
         solver=st.sampled_from(("euler", "heun", "multistep")),
         fusion=st.sampled_from(("average", "linear")),
-        guidance=st.tuples(st.sampled_from((1.0, 1.5, 3.0)), st.sampled_from((1.0, 2.25))),
-        told=st.builds(Told, st.integers(1, 60), st.integers(0, 255), st.sampled_from((0.0, 0.02, 0.5))),
+        guidance=st.tuples(st.floats(1, 30), st.floats(1, 30)),
+        told=st.builds(Told, st.integers(1, 60), st.integers(0, 255), st.floats(0, 1)),
     )
 )
 def test_what_is_written_is_read_again(sampling: Sampling):
@@ -60,6 +60,11 @@ def test_what_is_none_is_said(text: str, says: str):
 
 
 def test_a_recipe_keeps_every_number():
+    for number in ("0.1234567", "1e-07"):
+        given = {"sampling": f"fast,share={number},augmentation={number}"}
+        written = InbetweenOptions.model_validate(given).model_dump(mode="json")["sampling"]
+        assert f"share={number}," in written
+        assert written.endswith(f"augmentation={number}")
     kept = InbetweenOptions.model_validate({"sampling": "draft"}).model_dump(mode="json")["sampling"]
     assert kept == (
         "steps=12,repeats=0,share=0.5,solver=multistep,fusion=average,guidance=1..3,fps=7,motion=127,augmentation=0.02"

@@ -4,6 +4,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import pytest
 import torch
 
@@ -84,6 +85,32 @@ def test_turned_maps_make_a_difference_and_dropout_too(unet: Any, clips: Clips):
     }
     assert losses["turned"] == losses.pop("again")
     assert len(set(losses.values())) == len(losses)
+
+
+def test_no_more_is_measured_at_once_than_told_and_the_numbers_stay(unet: Any, clips: Clips):
+    sizes: list[int] = []
+    hook = unet.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    found = [task_of(unet, clips, together=together).measured() for together in (1, 2, 16)]
+    hook.remove()
+    assert sizes[:30] == [1] * 30
+    assert sizes[30:50] == [2, 2, 1, 1] * 5
+    assert sizes[50:] == [3] * 10
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], rel=1e-5)
+
+
+def test_a_network_that_comes_when_it_is_called_is_met_where_it_computes(unet: Any, clips: Clips):
+    """Its weights lie on the CPU; "meta" stands for a GPU that they come to."""
+    network = deepcopy(unet)
+    accelerate.cpu_offload_with_hook(network, torch.device("meta"))
+    task = task_of(network, clips, device="meta")
+    assert network.device.type == "cpu"
+    loss, _ = task.loss([0, 1])
+    loss.backward()
+    assert loss.device.type == "meta"
+    assert all(matrix.grad is not None and matrix.grad.device.type == "meta" for matrix in task.model.parameters())
+    branch = Branch(unet, device="meta")  # and when it has gone again
+    assert all(one.device.type == "meta" for row in branch.differences().values() for one in row.values())
 
 
 def test_it_learns_and_differences_are_what_was_learnt(unet: Any, clips: Clips, tmp_path: Path):

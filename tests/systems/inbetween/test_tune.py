@@ -1,11 +1,13 @@
 """Fine-tuning the backward branch on clips in a folder: a tiny model, tiny clips, whole trainings."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -13,15 +15,18 @@ from safetensors.torch import load_file
 from keyweave.base.errors import InputError
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.exchange import temporal_layers
+from keyweave.media.clips import read_clip
 from keyweave.media.pictures.images import write_image
 from keyweave.media.types import Image
 from keyweave.models.adapters import FILE, matrices_of, read_adapter
 from keyweave.models.card import read_card, verify
+from keyweave.models.devices import Place
+from keyweave.systems.inbetween import encoded as shelf_room
 from keyweave.systems.inbetween import tune as tuning_room
 from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.systems.inbetween.train import Clips
 from keyweave.systems.inbetween.tune import divided, measured, plan_of, tune
-from keyweave.systems.inbetween.tuning import TuneOptions, going_on, keep_options
+from keyweave.systems.inbetween.tuning import TuneOptions, Windows, going_on, keep_options, keep_windows, refuse_others
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 from keyweave.training.checkpoint import exists
@@ -72,6 +77,10 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
+def placed(tiny: Any, device: str = "cpu", **parts: Any) -> Any:
+    return SimpleNamespace(**{**vars(tiny), "place": Place(device, "float32"), **parts})
+
+
 @pytest.fixture
 def options(videos: str, model: str) -> TuneOptions:
     return asked(videos=videos, model=model, steps=6, batch=2, learning_rate=0.02, stride=1, held_out=1)
@@ -93,7 +102,12 @@ def test_it_learns_and_leaves_everything_behind(done: Path, model: str, tiny: An
     assert card.data.startswith("5 clips of 4 frames of 32x32, cut out of videos")
     assert str(done) not in card.to_json()
     assert card.scores["loss, after"] < 0.98 * card.scores["loss, before"]
-    assert {"loss.png", "journal.jsonl", "options.json", "between-000006.png"} <= {p.name for p in done.iterdir()}
+    assert {"loss.png", "journal.jsonl", "options.json", "windows.json", "between-000006.png"} <= {
+        p.name for p in done.iterdir()
+    }
+    film = read_clip(done / "between-000006.mp4")
+    assert film.frames.shape == (4, 64, 32, 3)  # one that was held out, above what is made from its ends
+    assert film.rate == 7
     assert exists(done / "last")
     adapter = read_adapter(done / "adapter" / FILE)
     assert adapter.rotated == temporal_layers(tiny.unet)
@@ -162,7 +176,7 @@ def test_less_memory_changes_no_gradient(options: TuneOptions, tiny: Any):
     """What is computed twice gives the same gradient, although the attention that was exchanged is back by then."""
     chance = torch.Generator().manual_seed(0)
     clips = Clips(*(torch.randn(shape, generator=chance) for shape in ((3, 4, 4, 8, 8), (3, 32), (3, 32))))
-    model: Any = SimpleNamespace(**{**vars(tiny), "unet": deepcopy(tiny.unet)})
+    model = placed(tiny, unet=deepcopy(tiny.unet))
     for part in model.unet.modules():
         if type(part).__name__ == "AlphaBlender":
             part.mix_factor.data.fill_(0.0)
@@ -191,10 +205,10 @@ def test_clips_are_held_back_by_file(options: TuneOptions):
 
 def test_uniform_noise_is_drawn_from_the_samplers_levels(options: TuneOptions, tiny: Any):
     clips = Clips(*(torch.zeros(shape) for shape in ((1, 4, 4, 8, 8), (1, 32), (1, 32))))
-    task = tuning_room._task(options.model_copy(update={"noise": "uniform"}), tiny, clips, clips)
+    task = tuning_room._task(options.model_copy(update={"noise": "uniform"}), placed(tiny), clips, clips)
     even = (torch.arange(1000) + 0.5) / 1000
     assert torch.equal(task._noising.sigma(even), sigmas_of(tiny.scheduler, 1000)[:-1])
-    lognormal = tuning_room._task(options, tiny, clips, clips)._noising.sigma(even).log()
+    lognormal = tuning_room._task(options, placed(tiny), clips, clips)._noising.sigma(even).log()
     assert float(lognormal.mean()) == pytest.approx(0.7, abs=0.01)
     assert float(lognormal.std()) == pytest.approx(1.6, rel=0.01)
 
@@ -229,6 +243,74 @@ def test_a_training_goes_on_with_the_options_it_was_begun_with(tmp_path: Path):
     (tmp_path / "options.json").write_text("[]")
     with pytest.raises(InputError, match="holds no options of this training"):
         going_on(tmp_path, first)
+
+
+def test_a_training_does_not_go_on_with_other_clips(options: TuneOptions, videos: str, tmp_path: Path):
+    own, run = tmp_path / "videos", tmp_path / "run"
+    shutil.copytree(videos, own)
+    options = options.model_copy(update={"videos": str(own), "steps": 1})
+    tune(options, run)
+    latents = {path.name for path in (run / "latents").iterdir()}
+    (own / "clip1").rename(own / "clip7")
+    shutil.copytree(own / "clip0", own / "clip8")
+    with pytest.raises(InputError) as fault:
+        tune(options.model_copy(update={"steps": 2}), run)
+    assert str(fault.value) == (
+        f"The training in {run} was begun on other clips: 1 gone (clip1), 2 new (clip7, clip8). "
+        "Bring back the clips as they were, or name a new folder."
+    )
+    assert {path.name for path in (run / "latents").iterdir()} == latents
+    (run / "windows.json").unlink()  # as an earlier version leaves a training
+    assert tune(options.model_copy(update={"steps": 2}), run).steps == 2
+    assert (run / "windows.json").exists()
+
+
+def test_what_else_may_have_changed_is_told_apart(tmp_path: Path):
+    first = Windows("m", (("a", "1"), ("b", "2"), ("b", "3")))
+    refuse_others(tmp_path, first)
+    keep_windows(tmp_path, first)
+    refuse_others(tmp_path, first)
+    with pytest.raises(InputError, match="was begun with another model than --model names now"):
+        refuse_others(tmp_path, replace(first, model="n"))
+    with pytest.raises(InputError, match=r"on other clips: 1 changed \(b\)\. Bring back"):
+        refuse_others(tmp_path, replace(first, clips=(("a", "1"), ("b", "2"), ("b", "4"))))
+    with pytest.raises(InputError, match=r"on other clips: 1 gone \(b\)\. Bring back"):
+        refuse_others(tmp_path, replace(first, clips=(("a", "9"), ("b", "2"))))
+    many = tuple((f"{k}", "x") for k in range(7))
+    with pytest.raises(InputError, match=r"3 gone \(a, b, b\), 7 new \(0, 1, 2, 3, 4, \.\.\.\)\. Bring back"):
+        refuse_others(tmp_path, Windows("m", many))
+    for text in ("{", "[]", "{}", '{"model": "m", "clips": [1]}'):
+        (tmp_path / "windows.json").write_text(text)
+        with pytest.raises(InputError, match=r"windows\.json does not say what this training learns from"):
+            refuse_others(tmp_path, first)
+
+
+def test_measuring_takes_no_more_at_once_than_training(options: TuneOptions, tiny: Any):
+    clips = Clips(*(torch.zeros(shape) for shape in ((3, 4, 4, 8, 8), (3, 32), (3, 32))))
+    unet, sizes = deepcopy(tiny.unet), set()
+    unet.register_forward_pre_hook(lambda _, args: sizes.add(len(args[0])))
+    for accumulate in (2, 1):
+        given = options.model_copy(update={"accumulate": accumulate})
+        tuning_room._task(given, placed(tiny, unet=unet), clips, clips).measured()
+        assert max(sizes) == 2 // accumulate
+
+
+def test_pictures_are_encoded_where_the_networks_compute(tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    """The networks lie on the CPU until they are called; "meta" stands for the GPU that they come to."""
+    seen = []
+
+    def encode(_: Any, pictures: torch.Tensor) -> Any:
+        seen.append(pictures.device.type)
+        return SimpleNamespace(mode=lambda: torch.zeros(len(pictures), 4, 16, 16))
+
+    def look(pictures: torch.Tensor) -> Any:
+        seen.append(pictures.device.type)
+        return SimpleNamespace(image_embeds=torch.zeros(len(pictures), 32))
+
+    monkeypatch.setattr(shelf_room, "encode", encode)
+    window = np.zeros((4, 32, 32, 3), np.uint8)
+    shelf_room._row(placed(tiny, "meta", image_encoder=look), window, "a", 0)
+    assert seen == ["meta"] * 4
 
 
 def test_too_few_clips_are_refused(videos: str, options: TuneOptions, tmp_path: Path):

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keyweave.base.errors import InputError, NoSolution
+from keyweave.base.errors import NoSolution
 from keyweave.systems.dance.graph import HIGH, LOW, KeyframeGraph, check_mirror
 from keyweave.systems.dance.rules import Costs, Rules
 from keyweave.systems.dance.search import Found, cheapest
-from keyweave.systems.dance.wishes import check_wishes
+from keyweave.systems.dance.wishes import check_range, check_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -107,8 +107,7 @@ def solve(
     motions = np.round(np.asarray(motions, np.float64), 3)
     mirror = check_mirror(mirror, len(motions))
     pins = dict(pins or {})
-    if not 0 <= low < high:
-        raise InputError(f"The range of motion reaches from 0 or more to something larger; got {low:g} to {high:g}.")
+    check_range(low, high)
     check_wishes(labels, mirror, pins, mirrored_pose_labels)
     graph = KeyframeGraph(motions, mirror, low, high)
     costs = Costs(tuple(labels), graph, pins, frozenset(mirrored_pose_labels), least_transition)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import write_text
+from keyweave.base.files import put_aside, write_text
 from keyweave.systems.dance.labels import Label, read_labels, write_labels
 from keyweave.systems.dance.options import MOST_BEATS
 from keyweave.systems.dance.segments import Segment, segments
-from keyweave.timeline.forms import FORMAT, form_text, read_form
+from keyweave.timeline.forms import FORMAT, form_text, is_form, read_form
 from keyweave.timeline.times import parse_seconds
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ def _labels(value: Any) -> Any:
         raise ValueError(str(fault).rstrip(".")) from None
 
 
+def _list(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ValueError("write a list of seconds, such as [0.5, 1.0]")  # noqa: TRY004 - pydantic tells ValueErrors
+    return value
+
+
 def _number(at: Fraction) -> float | str:
     """Write a time as a number where that says exactly the same."""
     return float(at) if Fraction(str(float(at))) == at else str(at)
@@ -41,7 +47,7 @@ Labels = Annotated[
 ]
 Times = Annotated[
     tuple[Fraction, ...],
-    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in value)),
+    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in _list(value))),
     PlainSerializer(lambda value: [_number(at) for at in value], return_type=list[float | str], when_used="json"),
 ]
 
@@ -76,6 +82,7 @@ class BeatsFile(_Beaten):
     format: Literal[1] = Field(default=FORMAT, alias="keyweave beats", description="the version of this form")
     song: str = Field("", description="the name of the song")
     made_from: str = Field("", description="its checksum; what was made from another file is made anew")
+    asked: str = Field("", description="what was asked; beats are found anew if something else is")
     tempo: float = Field(0, description="beats per minute, the median; told, not read")
 
 
@@ -152,16 +159,29 @@ def read_beats(path: Path) -> BeatsFile | ChoreographyFile:
     """Read beats, which a choreography tells too."""
     try:
         return read_file(path, BeatsFile)
-    except InputError as fault:
-        try:
-            return read_file(path, ChoreographyFile)
-        except InputError:
-            raise fault from None
+    except InputError:
+        if not is_form(path, WORDS[ChoreographyFile]):
+            raise
+        return read_file(path, ChoreographyFile)
 
 
-def write_file(path: Path, form: _Form, *, overwrite: bool = False) -> None:
-    """Write one of these files, whole or not at all."""
-    write_text(path, form_text(form, WORDS[type(form)], whole=True), overwrite=overwrite)
+def write_file(path: Path, form: _Form, *, overwrite: bool = False, aside: bool = False) -> Path | None:
+    """Write one of these files, whole or not at all.
+
+    Args:
+        path: of the file.
+        form: what is in it.
+        overwrite: whether a file that is there may be replaced.
+        aside: whether that is kept by another name, where something else is in it.
+
+    Returns:
+        The other name, if one was given.
+    """
+    text = form_text(form, WORDS[type(form)], whole=True)
+    other = aside and path.is_file() and path.read_text(encoding="utf-8", errors="replace") != text
+    old = put_aside(path) if other else None
+    write_text(path, text, overwrite=overwrite)
+    return old
 
 
 def check_name(path: Path, model: type[BaseModel]) -> None:

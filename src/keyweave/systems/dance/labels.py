@@ -11,7 +11,8 @@ from keyweave.base.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MOST_LABELS = 512
+MOST_LABELS = 2048  # two beats each, of a song of half an hour
+MOST_NAMES = 26 * 27
 _LABEL = re.compile(r"([A-Z]{1,2})(['\u2019\u2032]?)")
 
 
@@ -61,6 +62,6 @@ def write_labels(labels: Iterable[Label]) -> str:
 
 def name_of(number: int) -> str:
     """Return the name that comes so many after A."""
-    if not 0 <= number < 26 * 27:
-        raise ValueError(f"there are names for 0 to {26 * 27 - 1}; got {number}")
+    if not 0 <= number < MOST_NAMES:
+        raise ValueError(f"there are names for 0 to {MOST_NAMES - 1}; got {number}")
     return chr(ord("A") + number) if number < 26 else chr(ord("A") + number // 26 - 1) + chr(ord("A") + number % 26)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keyweave.base.errors import InputError
 from keyweave.systems.dance.clusters import cluster
-from keyweave.systems.dance.labels import Label, name_of
+from keyweave.systems.dance.labels import MOST_NAMES, Label, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,10 +83,13 @@ def label_segments(
         mirror_threshold: the same for mirror images.
 
     Raises:
-        InputError: the dancer is not seen in a segment.
+        InputError: the dancer is not seen in a segment, a threshold is none, or there are more motions than names.
     """
     if not segments:
         raise ValueError("there must be a segment to label")
+    for value in (threshold, mirror_threshold):
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"Motions are told apart by a threshold above 0; got {value:g}.")
     distances, sideways = motion.distances(segments), motion.sideways(segments)
     found = cluster(distances.direct, doubt=motion.doubt, threshold=threshold)
     mirror_threshold = LOOSER * found.threshold if mirror_threshold is None else mirror_threshold
@@ -148,6 +153,11 @@ def typical(members: Members, direct: Floats) -> int:
 
 def _in_order(groups: Sequence[tuple[Members, ...]]) -> dict[Label, Members]:
     """Give each group the next name, by its first segment; its second cluster to appear is the mirrored one."""
+    if len(groups) > MOST_NAMES:
+        raise InputError(
+            f"This dance has {len(groups)} different motions, and there are names for {MOST_NAMES}.",
+            "Take a higher threshold, or a shorter dance.",
+        )
     named = {}
     for number, group in enumerate(sorted(sorted(group) for group in groups)):
         for mirrored, members in enumerate(group):

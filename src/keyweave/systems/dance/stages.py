@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, replacing_folder
+from keyweave.base.files import existing_file, put_aside, replacing_folder, write_text
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import open_frames
@@ -31,6 +33,7 @@ from keyweave.systems.dance.labels import Label, read_labels, write_labels
 from keyweave.systems.dance.motions import motion_of
 from keyweave.systems.dance.naming import label_segments
 from keyweave.systems.dance.segments import beats_together
+from keyweave.systems.dance.wishes import check_range, check_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     Box = tuple[int, int, int, int]  # left, top, right and bottom, in pixels
 
 _SAM = "sam:"
+_MARKS = "made.json"  # checksums, by which it is seen what a person changed
 _PIN = re.compile(r"(\D+)=(\d{1,4}m?)>(\d{1,4}m?)")
 
 
@@ -56,6 +60,7 @@ def beats_of(
     offset: Fraction = Fraction(0),
     parity: int | None = None,
     meter: Meter = "4/4",
+    asked: str = "",
     progress: Progress = SILENT,
 ) -> BeatsFile:
     """Find the beats of a song; see `perceive.beats.find_beats`."""
@@ -74,6 +79,7 @@ def beats_of(
         song=song.name,
         made_from=sha256_of_file(song),
         tempo=round(found.tempo, 2),
+        asked=asked,
     )
 
 
@@ -115,6 +121,7 @@ def label_dance(
     track: JointTrack | RotationTrack,
     beats: BeatsFile,
     *,
+    reference: Path,
     threshold: float | None = None,
     mirror_threshold: float | None = None,
     asked: str = "",
@@ -124,6 +131,7 @@ def label_dance(
     Args:
         track: how the dancer moves.
         beats: of the song that is danced to.
+        reference: the film of the dance.
         threshold: segments nearer than this are the same motion; found from the dance if not given.
         mirror_threshold: the same for mirror images.
         asked: in what words this was asked for.
@@ -138,8 +146,8 @@ def label_dance(
             meter=beats.meter,
             notes=beats.notes,
             labels=found.labels,
-            reference=beats.song,
-            made_from=beats.made_from,
+            reference=reference.name,
+            made_from=sha256_of_file(reference),
             asked=asked,
             threshold=round(found.threshold, 4),
             mirror_threshold=round(found.mirror_threshold, 4),
@@ -182,10 +190,27 @@ def masks_of(text: str | None, keyframes: Sequence[Path], *, progress: Progress 
     return Masks(lambda _: masks, f"masks {sha256(np.packbits(masks).tobytes()).hexdigest()}")
 
 
-def write_mirrored(made: Mirrored, folder: Path, *, overwrite: bool = False) -> None:
-    """Write keyframes before their shared background, and their mirrored ones, into a folder of their own."""
+def write_mirrored(made: Mirrored, folder: Path, *, overwrite: bool = False) -> Path | None:
+    """Write keyframes before their shared background, and their mirrored ones, into a folder of their own.
+
+    Returns:
+        Where the folder went that was there before, if a person had changed something in it.
+    """
     with replacing_folder(folder, overwrite=overwrite) as part:
         fill_with(made, part)
+        return changed_put_aside(folder)
+
+
+def changed_put_aside(folder: Path) -> Path | None:
+    """Give a folder of mirrored keyframes another name if it is no longer as it was written; return that."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    try:
+        marks: dict[str, str] = json.loads((folder / _MARKS).read_text(encoding="utf-8"))
+        there = {path.name: sha256_of_file(path) for path in folder.iterdir() if path.name != _MARKS}
+    except (OSError, ValueError):
+        return put_aside(folder)
+    return None if there == marks else put_aside(folder)
 
 
 def mirrored_in(folder: Path, count: int) -> list[Path]:
@@ -205,6 +230,8 @@ def fill_with(made: Mirrored, folder: Path) -> None:
     for name, picture in zip(mirrored_names(len(made.pictures) // 2), made.pictures, strict=True):
         write_image(folder / name, picture)
     write_image(folder / "background.png", made.background)
+    marks = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
+    write_text(folder / _MARKS, json.dumps(marks, indent=2) + "\n")
 
 
 def mirrored_names(count: int) -> list[str]:
@@ -241,6 +268,22 @@ class Wishes:
     pins: Mapping[Label, tuple[int, int]] | None = None
     mirrored_poses: tuple[str, ...] = ()
     seconds: float = 60.0
+
+    def check(self, labels: Sequence[Label] | None = None, keyframes: int = 2) -> None:
+        """Refuse what cannot be, before keyframes are compared for minutes.
+
+        Args:
+            labels: the choreography, once it is known.
+            keyframes: how many there are, without the mirrored ones.
+        """
+        check_range(self.low, self.high)
+        if not 0 <= self.least_transition < math.inf:
+            raise InputError(f"The least transition is 0 pixels or more; got {self.least_transition:g}.")
+        if not 0 < self.seconds < math.inf:
+            raise InputError(f"A plan takes more than 0 seconds; got {self.seconds:g}.")
+        if labels is not None:
+            mirror = np.roll(np.arange(2 * keyframes), keyframes)
+            check_wishes(labels, mirror, self.pins or {}, self.mirrored_poses)
 
     @property
     def words(self) -> str:
@@ -317,6 +360,8 @@ def read_pins(texts: Sequence[str], count: int) -> dict[Label, tuple[int, int]]:
                 f"--pin is {text!r}.", "Write a label and its two keyframes: A=2>5, or B=1>3m for the mirrored third."
             )
         (label,) = read_labels(found[1])
+        if label in pins:
+            raise InputError(f"--pin {text!r} gives keyframes to {label} a second time.", "Pin each label once.")
         pins[label] = (_keyframe(found[2], count), _keyframe(found[3], count))
     return pins
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,12 @@ def check_wishes(
         _check_two_pins(one, two, pins, mirror)
     for name in sorted(mirrored_poses):
         _check_mirrored_poses(name, labels, mirror, pins)
+
+
+def check_range(low: float, high: float) -> None:
+    """Refuse a range of motion that is none."""
+    if not 0 <= low < high < math.inf:
+        raise InputError(f"The range of motion reaches from 0 or more to something larger; got {low:g} to {high:g}.")
 
 
 def _check_pin(label: Label, pair: Pair, labels: Sequence[Label], count: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from keyweave.diffusion.denoisers import clean_from_velocity, velocity
+from keyweave.diffusion.denoisers import by_frame, clean_from_velocity, led, velocity
 from keyweave.diffusion.exchange import AttentionExchange, BothWays, Giving, Taking, temporal_layers
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ def two_ways(
         ahead, back = look(x, sigma, first, last)
         if fusion.guided:
             pair = look(x, sigma, first.without_picture(), last.without_picture())
-            ahead = _led(pair[0], ahead, fusion.guidance)
-            back = _led(pair[1], back, fusion.guidance_back)
-        share = _by_frame(fusion.ahead, x)
+            ahead = led(pair[0], ahead, fusion.guidance)
+            back = led(pair[1], back, fusion.guidance_back)
+        share = by_frame(fusion.ahead, x)
         return share * ahead + (1 - share) * back
 
     if in_turn:
@@ -150,11 +150,3 @@ def _in_turn(unet: UNetSpatioTemporalConditionModel, backward: Backward) -> _Loo
         return ahead, back.flip(1)
 
     return look
-
-
-def _led(away: Tensor, told: Tensor, guidance: Tensor) -> Tensor:
-    return away + _by_frame(guidance, told) * (told - away)
-
-
-def _by_frame(values: Tensor, x: Tensor) -> Tensor:  # (F,) -> (F, 1, 1, 1)
-    return values.to(x)[:, None, None, None]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from keyweave.diffusion.image_to_video import VideoParts
     from keyweave.media.types import Frame
+    from keyweave.models.loading import VideoModel
     from keyweave.systems.inbetween.footage import Reel
 
 _PIXELS = 2**20  # that go through the autoencoder at once
@@ -46,7 +46,7 @@ class Shelf:
     """
 
     folder: Path
-    model: VideoParts
+    model: VideoModel
     digest: str
 
     def path(self, reel: Reel) -> Path:
@@ -107,7 +107,7 @@ def _is_whole(path: Path) -> bool:
 
 
 @torch.no_grad()
-def _encoded(model: VideoParts, reel: Reel, name: str, progress: Progress) -> dict[str, Tensor]:
+def _encoded(model: VideoModel, reel: Reel, name: str, progress: Progress) -> dict[str, Tensor]:
     """Encode all windows of a reel; nothing if there is none."""
     rows: list[dict[str, Tensor]] = []
     try:
@@ -120,8 +120,8 @@ def _encoded(model: VideoParts, reel: Reel, name: str, progress: Progress) -> di
     return {key: torch.stack([row[key] for row in rows]) for key in rows[0]} if rows else {}
 
 
-def _row(model: VideoParts, window: Frame, name: str, number: int) -> dict[str, Tensor]:
-    device = model.vae.device
+def _row(model: VideoModel, window: Frame, name: str, number: int) -> dict[str, Tensor]:
+    device = model.place.device  # the networks may be elsewhere until they are called
     frames = to_tensor(window).to(device)
     together = max(1, _PIXELS // int(np.prod(frames.shape[2:])))
     latents = torch.cat([encode(model.vae, part).mode() for part in frames.split(together)])

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from torch.nn import functional
 
 from keyweave.base.errors import InputError
@@ -15,9 +16,9 @@ from keyweave.diffusion.samplers import steps_down
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
-from keyweave.models.adapters import matrices_of, read_adapter
+from keyweave.models.adapters import is_for, matrices_of, read_adapter
 from keyweave.models.devices import free_bytes
-from keyweave.models.loading import load
+from keyweave.models.loading import bytes_to_come, load
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import PLAIN, between
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -43,6 +43,8 @@ Memory = Literal["auto", "low", "high"]
 _WHOLE = 8  # what a side is a multiple of, in every network of the family
 _SMALLEST = 64  # the short side of a picture that a network can look at more closely than as a few points
 _LARGER = 1.1  # times the area that a model was made for, above which it is made smaller
+_MOST = 2  # times that area, which a thin picture's short side may cost at most
+_THINNEST = 2 * _WHOLE
 _SAMPLING = 0.9  # of the time; the rest goes to drawing what lies off the grid
 # What one point takes while it is worked on, in bytes: reckoned from the widest layers of the released models in half
 # precision, and generous. Whoever knows better says so.
@@ -76,11 +78,16 @@ def generative(
         keeper: of clips that were generated before.
     """
     loaded = load(model, device=device, dtype=dtype)
-    backward = PLAIN
+    backward, doubts = PLAIN, list[str]()
     if adapter is not None:
         learnt = read_adapter(adapter)
-        backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet))
-    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile, keeper)
+        backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
+        if not is_for(learnt, model):
+            doubts.append(
+                f"The adapter {learnt.card.name} was learnt on {learnt.card.base}, whose weights are others than those "
+                f"of {model.name}: both directions may not agree on one motion."
+            )
+    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile, keeper, doubts)
 
 
 @dataclass(eq=False)
@@ -94,29 +101,29 @@ class _Generative:
     fill: Inbetweener
     memory: Memory
     compile: bool
-    keeper: Keeper | None = None
+    keeper: Keeper | None
+    doubts: list[str]
     _warned: set[str] = field(default_factory=set)
 
     def __call__(
         self, first: Image, last: Image, times: Sequence[Fraction], *, seed: int = 0, progress: Progress = SILENT
     ) -> Iterator[Frame]:
         """Generate a clip on the model's own grid of times, and draw what is asked for from it."""
-        if first.has_alpha:
-            raise InputError(
-                "The engine generative draws opaque pictures, and these keyframes have alpha.",
-                "Flatten them, or use --engine flow.",
-            )
+        shown = [_opaque(picture) for picture in (first, last)]
         size = working_size(first.size, int(self.model.unet.config["sample_size"]) * self._scale)
         self._warn(first.size, size, progress)
 
         def make() -> NDArray[np.uint8]:
-            ends = [self._ready(picture, size) for picture in (first, last)]
+            ends = [self._ready(picture, size) for picture in shown]
             made = self._made(ends[0], ends[1], seed, progress)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
-        frames = self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
-        grid = [fit(Image(frame), first.size, "stretch").pixels for frame in frames[1:-1]]
-        yield from off_the_grid([first.pixels, *grid, last.pixels], times, self.fill, seed=seed, progress=progress)
+        frames = self.keeper.clip([picture.pixels for picture in shown], seed, make) if self.keeper else make()
+        grid = [fit(Image(frame), first.size, "stretch") for frame in frames[1:-1]]
+        if first.has_alpha:
+            grid = [frame.with_alpha() for frame in grid]
+        known = [picture.pixels for picture in (first, *grid, last)]
+        yield from off_the_grid(known, times, self.fill, seed=seed, progress=progress)
 
     def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
         frames = int(self.model.unet.config["num_frames"])
@@ -158,13 +165,17 @@ class _Generative:
             return True, _FEWEST
         if free is None:
             return False, None
+        # What works comes to a small device only then, and takes its room from what it works on.
+        to_sample, to_decode = (
+            free - bytes_to_come(part, self.model.place.device) for part in (self.model.unet, self.model.vae)
+        )
         both = 2 * frames * (height // self._scale) * (width // self._scale) * _OF_LATENT
-        chunk = max(_FEWEST, int(free / (height * width * _OF_PIXEL)))
-        return both > free, None if chunk >= frames else chunk
+        chunk = max(_FEWEST, to_decode // (height * width * _OF_PIXEL))
+        return both > to_sample, None if chunk >= frames else chunk
 
     def _warn(self, wanted: tuple[int, int], drawn: tuple[int, int], progress: Progress) -> None:
         """Say once what may not be what was wanted."""
-        doubts = []
+        doubts = [*self.doubts]
         if drawn != wanted:
             doubts.append(
                 f"{self.name} draws {drawn[0]}x{drawn[1]} pixels here; they are resized to {wanted[0]}x{wanted[1]}."
@@ -185,11 +196,30 @@ class _Generative:
 def working_size(wanted: tuple[int, int], side: int) -> tuple[int, int]:
     """Return the size to draw at: as wanted, unless the model was made for much smaller pictures.
 
+    The short side of a thin picture stays large enough to be seen, as far as its area allows that; one that is thinner
+    still is drawn in other proportions, for which no network was made either.
+
     Args:
         wanted: width and height of the film.
         side: of a square with as many pixels as the model was made for.
     """
     width, height = wanted
-    scale = 1.0 if width * height <= _LARGER * side**2 else (side**2 / (width * height)) ** 0.5
-    scale = max(scale, min(side, _SMALLEST) / min(wanted))
-    return (width, height) if scale == 1 else (round(width * scale), round(height * scale))
+    area, most = width * height, _MOST * side**2
+    scale = 1.0 if area <= _LARGER * side**2 else (side**2 / area) ** 0.5
+    scale = min(max(scale, min(side, _SMALLEST) / min(wanted)), (most / area) ** 0.5)
+    short, long = (round(each * scale) for each in sorted(wanted))
+    if short < _THINNEST:
+        short, long = _THINNEST, max(_THINNEST, min(long, max(wanted), most // _THINNEST))
+    return (long, short) if width > height else (short, long)
+
+
+def _opaque(picture: Image) -> Image:
+    """Return a picture without the alpha channel that says nothing."""
+    if not picture.has_alpha:
+        return picture
+    if (picture.pixels[..., 3] < 255).any():
+        raise InputError(
+            "The engine generative draws opaque pictures, and these keyframes are transparent in places.",
+            "Flatten them, or use --engine flow.",
+        )
+    return Image(np.ascontiguousarray(picture.pixels[..., :3]))

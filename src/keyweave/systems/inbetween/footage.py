@@ -136,6 +136,8 @@ def reels_of_scenes(split: Split, cutting: Cutting, clips: int) -> list[Reel]:
 def windows_of(path: Path, cutting: Cutting, most: int) -> Iterator[Frame]:
     """Yield windows of a clip, none of which reaches over a cut.
 
+    It is read twice, the first time for its cuts: only who knows all shots can spread windows over them.
+
     Args:
         path: a film, an animation or a folder of pictures.
         cutting: what a window is.
@@ -144,29 +146,39 @@ def windows_of(path: Path, cutting: Cutting, most: int) -> Iterator[Frame]:
     Raises:
         InputError: no shot is long enough, or the clip is damaged; windows before the damage have been yielded.
     """
-    cuts, kept = CutFinder(), list[np.ndarray]()
-    made = length = longest = 0
-    with open_frames(path) as source:
-        spacing = max(cutting.span, int(source.duration * source.rate) // most)
-        for frame in source.frames():
-            opaque = over_black(frame) if frame.shape[2] == 4 else frame
-            if cuts.is_cut(opaque):
-                length, kept = 0, []
-            place = length % spacing
-            if place < cutting.span and place % cutting.stride == 0:
-                kept.append(fit(Image(opaque), cutting.size, "crop").pixels)
-            length += 1
-            longest = max(longest, length)
-            if len(kept) == cutting.frames:
-                yield np.stack(kept)
-                made, kept = made + 1, []
-                if made == most:
-                    return
-    if not made:
+    shots, fault = _shots(path)
+    starts = spread(shots, cutting.span, most)
+    if starts:
+        yield from _cut_out(path, cutting, starts)
+    if fault:
+        raise fault
+    if not starts:
         raise InputError(
             f"{path} has no shot of {cutting.span} frames, which is what a training clip takes; its longest has "
-            f"{longest}."
+            f"{max(shots)}."
         )
+
+
+def spread(shots: Sequence[int], span: int, most: int) -> list[int]:
+    """Return where windows begin, side by side if there are no more than wanted, else evenly over all shots.
+
+    Args:
+        shots: frames of each.
+        span: frames that a window reaches over; it stays inside a shot.
+        most: how many are wanted.
+    """
+    room = [length // span for length in shots]
+    whole = sum(room)
+    wanted = min(most, whole)
+    starts, first, passed = list[int](), 0, 0
+    for length, places in zip(shots, room, strict=True):
+        if places:
+            # Of the places of all shots, numbered through, every (whole / wanted)-th is taken; -(-a // b) rounds up.
+            given = -(-(passed + places) * wanted // whole) + (-passed * wanted // whole)
+            apart = span if most > whole else length // max(1, given)
+            starts += range(first, first + given * apart, apart)
+        first, passed = first + length, passed + places
+    return starts
 
 
 def is_inside(scene: Scene, aspect: float) -> bool:
@@ -185,6 +197,40 @@ def _drawn(split: Split, numbers: Sequence[int], cutting: Cutting) -> Iterator[F
     for number in numbers:
         scene = scene_of(split, number, aspect=width / height)
         yield shoot(scene, frames=cutting.frames, width=width, height=height).frames
+
+
+def _shots(path: Path) -> tuple[list[int], InputError | None]:
+    """Return the frames of each shot of a clip, and what is wrong with it; they end where it is damaged."""
+    cuts, shots = CutFinder(), [0]
+    try:
+        with open_frames(path) as source:
+            for frame in source.frames():
+                if cuts.is_cut(_opaque(frame)):
+                    shots.append(0)
+                shots[-1] += 1
+    except InputError as fault:
+        return shots, fault
+    return shots, None
+
+
+def _cut_out(path: Path, cutting: Cutting, starts: Sequence[int]) -> Iterator[Frame]:
+    """Yield the windows that begin at these frames, in order and one after the other."""
+    coming, kept = iter(starts), list[np.ndarray]()
+    start = next(coming)
+    with open_frames(path) as source:
+        for number, frame in enumerate(source.frames()):
+            if number >= start and (number - start) % cutting.stride == 0:
+                kept.append(fit(Image(_opaque(frame)), cutting.size, "crop").pixels)
+            if len(kept) == cutting.frames:
+                yield np.stack(kept)
+                kept, after = [], next(coming, None)
+                if after is None:
+                    return
+                start = after
+
+
+def _opaque(frame: Frame) -> Frame:
+    return over_black(frame) if frame.shape[2] == 4 else frame
 
 
 def _moves(path: Path) -> bool:

@@ -10,7 +10,7 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.image_to_video import condition_on, pictures_of
-from keyweave.diffusion.noise import gaussian
+from keyweave.diffusion.noise import noise_like
 from keyweave.diffusion.samplers import SOLVERS, walk
 from keyweave.systems.inbetween.dual import FUSIONS, Backward, two_ways
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from keyweave.diffusion.denoisers import Condition, Denoiser
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.diffusion.noise import Seeds
     from keyweave.diffusion.told import Told
     from keyweave.systems.inbetween.sampling import Sampling
 
@@ -33,7 +34,7 @@ def between(
     firsts: Tensor,
     lasts: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     sampling: Sampling,
     backward: Backward = PLAIN,
     frames: int | None = None,
@@ -50,7 +51,8 @@ def between(
         model: an image-to-video model.
         firsts: sides that 8 divides.
         lasts: of the same size.
-        seed: decides the noise; each pair has its own, whatever the others are and however often steps are repeated.
+        seed: decides the noise, however often steps are repeated; one for all, which tells pairs apart by their places,
+            or one for each pair, which gets with it what it would get alone.
         sampling: how it is done.
         backward: what sets the backward branch apart; without it, this is time reversal fusion without jumps.
         frames: how many; what the model was made for without.
@@ -67,7 +69,7 @@ def between(
 
 
 def ends_of(
-    model: VideoParts, firsts: Tensor, lasts: Tensor, frames: int | None, *, seed: int, told: Told
+    model: VideoParts, firsts: Tensor, lasts: Tensor, frames: int | None, *, seed: Seeds, told: Told
 ) -> tuple[Condition, Condition]:
     """Return what the network is told about both ends of clips."""
     if firsts.shape != lasts.shape:
@@ -83,7 +85,7 @@ def follow(
     denoise: Denoiser,
     latents: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     sampling: Sampling,
     path: Sequence[int] | None = None,
     progress: Progress = SILENT,
@@ -99,9 +101,3 @@ def follow(
         solver=SOLVERS[sampling.solver](),
         progress=progress,
     )
-
-
-def noise_like(latents: Tensor, seed: int, *names: str | int) -> Tensor:
-    """Draw noise (B, F, C, h, w); each clip has its own, whatever the others are."""
-    shape = tuple(latents.shape[1:])
-    return torch.stack([gaussian(shape, seed, *names, pair) for pair in range(len(latents))]).to(latents.device)

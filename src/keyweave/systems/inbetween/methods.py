@@ -6,6 +6,7 @@
 | no-rotation | Ours w/o RA |
 | no-tuning | Ours w/o FT |
 | trf | TRF: Feng et al., ECCV 2024 |
+| trf-repeats | none: its fusion with the method's way of looking again, so that both look equally often |
 | average | none: the pipeline of the method, with the base network for both branches |
 | image-to-video | the bottom row of figure 5.5: the first picture alone |
 | vibid | none: ViBiDSampler, arXiv 2410.05651 |
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.diffusion.noise import Seeds
 
 Needs = Literal["none", "rotated adapter", "unrotated adapter"]
 SAMPLING = Sampling()
@@ -53,12 +55,14 @@ class Method:
         says: what it does, in one line.
         needs: which kind of adapter sets its backward branch apart; one that needs none takes none.
         run: as `make`, but for the name; `backward` is handed only to those that need an adapter.
+        really: what it makes of the sampling that is asked for; see `accounts` for what is left of that.
     """
 
     name: str
     says: str
     needs: Needs
     run: Callable[..., Tensor] = field(repr=False)
+    really: Callable[[Sampling], Sampling] = field(repr=False)
 
 
 def make(
@@ -67,10 +71,11 @@ def make(
     firsts: Tensor,
     lasts: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     sampling: Sampling = SAMPLING,
     backward: Backward = PLAIN,
     frames: int | None = None,
+    in_turn: bool = False,
     chunk: int | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
@@ -81,10 +86,11 @@ def make(
         model: an image-to-video model.
         firsts: sides that 8 divides.
         lasts: of the same size.
-        seed: decides the noise; each pair has its own, and all methods begin with the same.
+        seed: decides the noise, as for `between`; each pair has its own, and all methods begin with the same.
         sampling: as for `between`; what makes a method what it is, such as its fusion, stands whatever is given here.
         backward: the adapter, for methods that need one.
         frames: how many; what the model was made for without.
+        in_turn: branches one after the other, where memory is short and a method has two at once.
         chunk: frames that are decoded at once; all without.
         progress: a step for each step of the sampler.
     """
@@ -99,7 +105,16 @@ def make(
         )
     adapter = {} if given == "none" else {"backward": backward}
     return chosen.run(
-        model, firsts, lasts, seed=seed, sampling=sampling, frames=frames, chunk=chunk, progress=progress, **adapter
+        model,
+        firsts,
+        lasts,
+        seed=seed,
+        sampling=chosen.really(sampling),
+        frames=frames,
+        **({"in_turn": in_turn} if chosen.run in _TWO_AT_ONCE else {}),
+        chunk=chunk,
+        progress=progress,
+        **adapter,
     )
 
 
@@ -116,15 +131,15 @@ def _kind(backward: Backward) -> Needs:
     return "unrotated adapter" if backward.weights else "none"
 
 
-def _averaged(*ends: Any, sampling: Sampling, **rest: Any) -> Tensor:
-    """Average both directions, as the paper does."""
-    return between(*ends, sampling=replace(sampling, fusion="average"), **rest)
+def _both_ways(*ends: Any, **rest: Any) -> Tensor:
+    """Go both ways at once."""
+    return between(*ends, **rest)
 
 
 def _untuned(model: VideoParts, *pictures: Tensor, **rest: Any) -> Tensor:
     """Turn maps in the up blocks alone; with more of them and nothing learnt, the paper found pictures worse still."""
     up = tuple(name for name in temporal_layers(model.unet) if name.startswith("up_blocks."))
-    return _averaged(model, *pictures, backward=Backward(up), **rest)
+    return between(model, *pictures, backward=Backward(up), **rest)
 
 
 def _reversed_in_time(*ends: Any, sampling: Sampling, **rest: Any) -> Tensor:
@@ -136,8 +151,12 @@ def _reversed_in_time(*ends: Any, sampling: Sampling, **rest: Any) -> Tensor:
     (0.95 of its spread); here it goes up at once, by the exact amount, so that what the network sees is as noisy as it
     is told. And their first look after a jump is told the level before the jump, which is mended here.
     """
-    path = jumps(sampling.steps, length=5, times=1, share=0.2)
-    return between(*ends, sampling=replace(sampling, fusion="linear"), path=path, **rest)
+    return between(*ends, sampling=sampling, path=path_of_trf(sampling.steps), **rest)
+
+
+def path_of_trf(steps: int) -> list[int]:
+    """Return the way of time reversal fusion through the levels of noise."""
+    return jumps(steps, length=5, times=1, share=0.2)
 
 
 @torch.no_grad()
@@ -146,7 +165,7 @@ def _onward(
     firsts: Tensor,
     lasts: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     sampling: Sampling,
     frames: int | None,
     chunk: int | None,
@@ -157,26 +176,53 @@ def _onward(
     frames = frames or int(model.unet.config["num_frames"])
     condition = condition_on(model, firsts, frames, seed=seed, told=sampling.told)
     denoise = denoiser_for(model, condition, sampling.guidance)
-    once = replace(sampling, repeats=0)
-    made = follow(model, denoise, condition.latents, seed=seed, sampling=once, progress=progress)
+    made = follow(model, denoise, condition.latents, seed=seed, sampling=sampling, progress=progress)
     return pictures_of(model.vae, made, chunk=chunk)
 
+
+_TWO_AT_ONCE = (_both_ways, _untuned, _reversed_in_time)
+
+
+def _averaged(sampling: Sampling) -> Sampling:
+    return replace(sampling, fusion="average")  # as the paper does
+
+
+def _by_nearness(sampling: Sampling) -> Sampling:
+    return replace(sampling, fusion="linear")
+
+
+def _once(sampling: Sampling) -> Sampling:
+    return replace(sampling, repeats=0)
+
+
+def _in_turns(sampling: Sampling) -> Sampling:
+    return replace(sampling, repeats=0, solver="euler", guidance=(1.0, 1.0))
+
+
+def _trf(sampling: Sampling) -> Sampling:
+    return _once(_by_nearness(sampling))
+
+
+_TUNED_TURNED = "backward branch tuned, with the forward branch's maps turned"
+_TUNED = "backward branch tuned, with maps of its own"
+_TURNED = "maps turned in the up blocks, nothing learnt"
+_FUSED = "Time Reversal Fusion: one model both ways, fused by nearness"
+_FUSED_AGAIN = "the same fusion, with the method's repeats in place of jumps"
+_AHEAD = "on from the first picture; the last one is not looked at"
+_VIBID = "ViBiDSampler: one way after the other at each level of noise"
+_MPD = "the same after early steps by the forward motion alone"
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("full", "backward branch tuned, with the forward branch's maps turned", "rotated adapter", _averaged),
-        Method("no-rotation", "backward branch tuned, with maps of its own", "unrotated adapter", _averaged),
-        Method("no-tuning", "maps turned in the up blocks, nothing learnt", "none", _untuned),
-        Method("trf", "Time Reversal Fusion: one model both ways, fused by nearness", "none", _reversed_in_time),
-        Method("average", "one model both ways, averaged", "none", _averaged),
-        Method("image-to-video", "on from the first picture; the last one is not looked at", "none", _onward),
-        Method("vibid", "ViBiDSampler: one way after the other at each level of noise", "none", alternate),
-        Method(
-            "mpd",
-            "the same after early steps by the forward motion alone",
-            "none",
-            partial(alternate, turns=with_one_motion),
-        ),
+        Method("full", _TUNED_TURNED, "rotated adapter", _both_ways, _averaged),
+        Method("no-rotation", _TUNED, "unrotated adapter", _both_ways, _averaged),
+        Method("no-tuning", _TURNED, "none", _untuned, _averaged),
+        Method("trf", _FUSED, "none", _reversed_in_time, _trf),
+        Method("trf-repeats", _FUSED_AGAIN, "none", _both_ways, _by_nearness),
+        Method("average", "one model both ways, averaged", "none", _both_ways, _averaged),
+        Method("image-to-video", _AHEAD, "none", _onward, _once),
+        Method("vibid", _VIBID, "none", alternate, _in_turns),
+        Method("mpd", _MPD, "none", partial(alternate, turns=with_one_motion), _in_turns),
     )
 }

@@ -24,7 +24,7 @@ from keyweave.systems.inbetween.vibid import End, Turn, both_ways, go_on
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SHARE, _TIMES = 0.2, 3
+SHARE, TIMES = 0.2, 3  # of the steps; so often at each of these
 
 
 def with_one_motion(first: End, last: End, done: float) -> list[Turn]:
@@ -36,4 +36,4 @@ def with_one_motion(first: End, last: End, done: float) -> list[Turn]:
         clean[:, 0] = first.latents
         return go_on(first, clean, x, now, then)
 
-    return [turn] * (_TIMES if done < _SHARE else 0) + both_ways(first, last, done)
+    return [turn] * (TIMES if done < SHARE else 0) + both_ways(first, last, done)

@@ -51,11 +51,15 @@ def sampling_words(sampling: Sampling) -> str:
     """Write all its numbers, so that it stays the same should a preset change."""
     low, high = sampling.guidance
     values: dict[str, Any] = {name: getattr(sampling, name) for name in _READ if name not in _TOLD}
-    values |= {"guidance": f"{low:g}..{high:g}"}
+    values |= {"guidance": f"{_exact(low)}..{_exact(high)}"}
     values |= {name: getattr(sampling.told, field) for name, field in _TOLD.items()}
-    return ",".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
-    )
+    return ",".join(f"{name}={_exact(value) if isinstance(value, float) else value}" for name, value in values.items())
+
+
+def _exact(value: float) -> str:
+    """Write a number so that it is read again as it was: short, unless that loses digits."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def _whole(least: int, most: int) -> Callable[[str, str], int]:

@@ -7,7 +7,7 @@ backward, is told its last frame, and takes the maps turned by 180 degrees.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 VALUES: tuple[str, ...] = ("to_v", "to_out.0")
 ALL: tuple[str, ...] = ("to_q", "to_k", *VALUES)
 _LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of noise at which it is measured
-_TOGETHER = 16
 
 
 class Branch(nn.Module):
@@ -38,15 +37,17 @@ class Branch(nn.Module):
     Args:
         network: stays as it is.
         parts: which projections of each layer.
+        device: where they learn, if that is not where the network is now.
     """
 
-    def __init__(self, network: nn.Module, parts: Sequence[str] = VALUES) -> None:
+    def __init__(
+        self, network: nn.Module, parts: Sequence[str] = VALUES, device: torch.device | str | None = None
+    ) -> None:
         super().__init__()
         self._base = {layer: network.get_submodule(layer) for layer in temporal_layers(network)}
         self._names = [(layer, part) for layer in self._base for part in parts]
         self.matrices = nn.ParameterList(
-            nn.Parameter(self._base[layer].get_submodule(part).weight.detach().float().clone())  # type: ignore[union-attr]
-            for layer, part in self._names
+            nn.Parameter(self._own(layer, part).float().to(device, copy=True)) for layer, part in self._names
         )
 
     @property
@@ -62,19 +63,20 @@ class Branch(nn.Module):
         """Bring the matrices to where they will be when their differences have been stored in half precision."""
         half = {layer: {part: one.half() for part, one in row.items()} for layer, row in self.differences().items()}
         for (layer, part), matrix in zip(self._names, self.matrices, strict=True):
-            base = self._base[layer].get_submodule(part).weight.detach().float()  # type: ignore[union-attr,operator]
-            matrix.copy_(base + half[layer][part].float())
+            matrix.copy_(self._own(layer, part).to(matrix) + half[layer][part].float())
         return half
 
     def differences(self) -> dict[str, dict[str, Tensor]]:
         """Return how far they have come from the network's."""
         return {
-            layer: {
-                part: matrix.detach() - self._base[layer].get_submodule(part).weight.detach().float()  # type: ignore[union-attr,operator]
-                for part, matrix in row.items()
-            }
+            layer: {part: matrix.detach() - self._own(layer, part).to(matrix) for part, matrix in row.items()}
             for layer, row in self.weights.items()
         }
+
+    def _own(self, layer: str, part: str) -> Tensor:
+        """Return a matrix of the network, wherever that is now."""
+        weight: Any = self._base[layer].get_submodule(part).weight
+        return weight.detach()
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +145,8 @@ class BackwardTask:
         rotated: whether the branch takes turned maps; if not, it makes its own (the paper's ablation without them).
         noising: which noise is trained on.
         checkpointing: half of the memory for a third more time: what lies between is computed again on the way back.
+        together: clips that are measured at once.
+        device: where the network computes, if that is not where it is now: it may come only when it is called.
         seed: decides all chance.
     """
 
@@ -158,10 +162,15 @@ class BackwardTask:
         rotated: bool = True,
         noising: Noising = OFFICIAL,
         checkpointing: bool = False,
+        together: int = 4,
+        device: torch.device | str | None = None,
         seed: int = 0,
     ) -> None:
+        assert not (rotated and set(parts) - set(VALUES)), "who takes maps has no use for queries and keys"
         self._network = network.requires_grad_(False).eval()
-        self._branch = Branch(network, parts)
+        self._device = torch.device(network.device if device is None else device)
+        self._branch = Branch(network, parts, self._device)
+        self._together = together
         self._clips, self._held_out = clips, held_out
         self._scale, self._ids = scale, ids
         self._rotated = rotated
@@ -209,15 +218,15 @@ class BackwardTask:
         found = {}
         for level in _LEVELS:
             faults = []
-            for first in range(0, len(latents), _TOGETHER):
-                rows = list(range(first, min(first + _TOGETHER, len(latents))))
+            for first in range(0, len(latents), self._together):
+                rows = list(range(first, min(first + self._together, len(latents))))
                 same = torch.full((len(rows),), level)
                 faults.append(self._faults(self._held_out.take(rows), same, noise[rows], same > 0))
             found[f"at {level:g}"] = float(torch.cat(faults).mean())
         return {"loss": sum(found.values()) / len(found), **found}
 
     def _faults(self, clips: Clips, sigma: Tensor, noise: Tensor, told: Tensor) -> Tensor:
-        device, dtype = self._network.device, self._network.dtype
+        device, dtype = self._device, self._network.dtype
         raw = clips.latents.float().to(device)
         clean, sigma, noise = raw * self._scale, sigma.to(device), noise.to(device)
         noisy = clean + sigma[:, None, None, None, None] * noise

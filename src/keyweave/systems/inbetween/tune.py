@@ -7,6 +7,7 @@ import os
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,8 @@ from keyweave.diffusion.told import TOLD
 from keyweave.maths.tensors import to_frames
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
-from keyweave.models.adapters import FILE, Adapter, write_adapter
+from keyweave.media.writers import write_clip
+from keyweave.models.adapters import FILE, Adapter, checksum_of_base, write_adapter
 from keyweave.models.card import ModelCard, digest, write_card
 from keyweave.models.devices import choose, hardware
 from keyweave.models.finding import find, is_folder
@@ -34,15 +36,26 @@ from keyweave.systems.inbetween.footage import DRAWN, Cutting, find_footage, ree
 from keyweave.systems.inbetween.generate import between
 from keyweave.systems.inbetween.presets import PRESETS
 from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Clips, Noising
-from keyweave.systems.inbetween.tuning import STEPS, TuneOptions, going_on, keep_options
+from keyweave.systems.inbetween.tuning import (
+    STEPS,
+    TuneOptions,
+    Windows,
+    going_on,
+    keep_options,
+    keep_windows,
+    refuse_others,
+)
 from keyweave.training.journal import read as read_journal
 from keyweave.training.loop import estimate, train, wait_for_all, within
 from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
+    from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
     from keyweave.systems.inbetween.footage import Reel
+
+    _Sides = tuple[list[Reel], list[Reel]]
 
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _LEVELS = 1000  # that "uniform" chooses from
@@ -82,26 +95,31 @@ class TunedTask(BackwardTask):
 
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Measure on held-out clips, and draw some of them: as they are, and as they are made from their ends."""
-        with torch.no_grad():
-            latents = self._pairs.latents.to(self._model.vae.device).float()
-            real = pictures_of(self._model.vae, latents * self._model.vae.config["scaling_factor"])
-            made = between(
-                self._model,
-                real[:, 0],
-                real[:, -1],
-                seed=0,
-                sampling=PRESETS["draft"],
-                backward=Backward(self.rotated, self.branch.weights),
-                in_turn=True,
-                chunk=latents.shape[1] if max(latents.shape[3:]) <= _WIDEST_TOY // 8 else 4,
-            )
-        clips = [
-            (name, frames) for pair in zip(real, made, strict=True) for name, frames in zip(_ROWS, pair, strict=True)
-        ]
-        rows = [(name, list(to_frames(frames))) for name, frames in clips]
+        pairs = [self._drawn(number) for number in range(len(self._pairs.latents))]
+        rows = [(name, list(frames)) for pair in pairs for name, frames in zip(_ROWS, pair, strict=True)]
         sheet = strip(rows, title=f"held-out clips, step {step}", cell_width=128)
         write_image(folder / f"between-{step:06d}.png", sheet, overwrite=True)
+        beside = np.concatenate([np.concatenate(pair, axis=1) for pair in pairs], axis=2)
+        write_clip(folder / f"between-{step:06d}.mp4", beside, Fraction(TOLD.fps), overwrite=True)
         return self.measured()
+
+    @torch.no_grad()
+    def _drawn(self, number: int) -> tuple[Frame, Frame]:
+        """Return a clip as it is, and as it is made from its ends, (F, H, W, 3) each; one at a time needs least."""
+        latents = self._pairs.latents[[number]].float().to(self._model.place.device)
+        chunk = latents.shape[1] if max(latents.shape[3:]) <= _WIDEST_TOY // 8 else 4
+        real = pictures_of(self._model.vae, latents * self._model.vae.config["scaling_factor"], chunk=chunk)
+        made = between(
+            self._model,
+            real[:, 0],
+            real[:, -1],
+            seed=number,
+            sampling=PRESETS["draft"],
+            backward=Backward(self.rotated, self.branch.weights),
+            in_turn=True,
+            chunk=chunk,
+        )
+        return to_frames(real[0]), to_frames(made[0])
 
 
 def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> ModelCard:
@@ -116,15 +134,18 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
         The card of the adapter.
 
     Raises:
-        InputError: there are too few clips, or the folder holds a training with other options.
+        InputError: there are too few clips, or the folder holds a training with other options or on other clips.
         ModelNotFound: the model is not at hand.
     """
     options = going_on(folder, options)
     paths = _paths(options, progress)  # a wrong name is told before gigabytes are loaded
     found, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
+    reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, folder)
+    windows = _windows_of(found, shelf, reels)
+    refuse_others(folder, windows)  # before anything that it learnt from is cleared away
     with progress.part("clips", _ENCODING) as part:
-        clips, held_out = _clips(options, cutting, paths, _shelf_of(found, model, folder), part)
+        clips, held_out = _clips(options, cutting, reels, shelf, part)
     task = _task(options, model, clips, held_out)
     task.draw_with(model, held_out.take(range(min(_DRAWN_PAIRS, len(held_out.latents)))))
     if options.steps is None:
@@ -134,6 +155,7 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     main = _share()[0] == 0
     if main:
         keep_options(folder, options)
+        keep_windows(folder, windows)
     with progress.part("steps", 1 - _ENCODING) as part:
         train(task, plan, folder, title=f"inbetween: {found.name}", progress=part)
     differences = task.branch.rounded()
@@ -147,7 +169,8 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     )
     if main:
         with replacing_folder(folder / "adapter", overwrite=True) as made:
-            write_adapter(made / FILE, Adapter(differences, task.rotated, card))
+            fits = (checksum_of_base(found.folder, differences),)
+            write_adapter(made / FILE, Adapter(differences, task.rotated, card, fits))
             card = write_card(made, card)
     wait_for_all()
     return card
@@ -227,6 +250,9 @@ def _task(options: TuneOptions, model: VideoModel, clips: Clips, held_out: Clips
         rotated=not options.no_rotation,
         noising=Noising(untold=options.untold, levels=levels),
         checkpointing=options.checkpointing,
+        # No more than a step takes, so that whoever can train can measure, and the dry run tells the truth.
+        together=max(1, options.batch // options.accumulate // _share()[1]),
+        device=model.place.device,
         seed=options.seed,
     )
 
@@ -240,25 +266,34 @@ def _paths(options: TuneOptions, progress: Progress) -> list[Path]:
     return [] if options.videos == DRAWN else find_footage(Path(options.videos), progress)
 
 
-def _clips(
-    options: TuneOptions, cutting: Cutting, paths: list[Path], shelf: Shelf, progress: Progress
-) -> tuple[Clips, Clips]:
-    """Return clips to learn from and clips to measure on, encoded."""
+def _reels(options: TuneOptions, cutting: Cutting, paths: list[Path]) -> _Sides:
+    """Return what to learn from, and what to measure on; of people's clips, some of the first are held back later."""
     if options.videos == DRAWN:
-        sides = [
+        return (
             reels_of_scenes("train", cutting, options.clips),
             reels_of_scenes("validation", cutting, options.held_out),
-        ]
-        _fill(shelf, sides[0] + sides[1], progress)
-        return joined(read(shelf, sides[0])), joined(read(shelf, sides[1]))
-    reels = reels_of_clips(paths, cutting, options.clips + options.held_out)
-    if reels:
-        _fill(shelf, reels, progress)
-    parts = read(shelf, reels)
+        )
+    return reels_of_clips(paths, cutting, options.clips + options.held_out), []
+
+
+def _windows_of(found: Found, shelf: Shelf, reels: _Sides) -> Windows:
+    model = hashlib.sha256(f"{shelf.digest}{digest(found.folder / 'unet')}".encode()).hexdigest()
+    return Windows(model, tuple((reel.name, shelf.path(reel).stem) for side in reels for reel in side))
+
+
+def _clips(
+    options: TuneOptions, cutting: Cutting, reels: _Sides, shelf: Shelf, progress: Progress
+) -> tuple[Clips, Clips]:
+    """Return clips to learn from and clips to measure on, encoded."""
+    if reels[0]:
+        _fill(shelf, reels[0] + reels[1], progress)
+    parts = read(shelf, reels[0])
+    if options.videos == DRAWN:
+        return joined(parts), joined(read(shelf, reels[1]))
     total = sum(len(part.latents) for part in parts)
     if total < 2:
         raise InputError(
-            f"{options.videos} gives {total} training clip{'s' if total != 1 else ''}, from {len(paths)} that were "
+            f"{options.videos} gives {total} training clip{'s' if total != 1 else ''}, from {len(reels[0])} that were "
             f"looked at; fine-tuning needs 2 or more.",
             f"A training clip is {cutting.span} frames without a cut; add longer clips"
             + (", or take a smaller --stride." if cutting.stride > 1 else "."),

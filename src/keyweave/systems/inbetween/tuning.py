@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,11 +14,13 @@ from keyweave.base.files import existing_file, write_text
 from keyweave.timeline.options import Size  # noqa: TC001 - pydantic looks it up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 STEPS = 15_000  # the paper's
 MOST_MINUTES = 10_000
-_FILE = "options.json"
+_FILE, _WINDOWS = "options.json", "windows.json"
+_NAMED = 5  # of the clips that are not as they were
 _MAY_CHANGE = {"steps", "minutes", "device"}  # what whoever goes on may ask for anew
 
 
@@ -89,9 +94,27 @@ class TuneOptions(BaseModel):
             raise ValueError("--steps and --minutes both set the length; give only one of them")
         if self.batch % self.accumulate:
             raise ValueError(f"--accumulate {self.accumulate} cannot share a --batch of {self.batch} evenly")
+        if self.trainable == "qkvo" and not self.no_rotation:
+            raise ValueError(
+                "--trainable qkvo without --no-rotation would leave queries and keys as they are: a branch that takes "
+                "the frozen network's maps has no use for its own; add --no-rotation, or leave --trainable out"
+            )
         if self.size is not None and any(side % 8 or side < 1 for side in self.size):
             raise ValueError(f"--size is {self.size[0]}x{self.size[1]}; both sides should be multiples of 8")
         return self
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a training learns from, as it can be told from another before anything is encoded.
+
+    Args:
+        model: checksum of the model.
+        clips: their names, each with a checksum of all that decides its windows.
+    """
+
+    model: str
+    clips: tuple[tuple[str, str], ...]
 
 
 def keep_options(folder: Path, options: TuneOptions) -> None:
@@ -115,8 +138,11 @@ def going_on(folder: Path, options: TuneOptions) -> TuneOptions:
         return options
     try:
         kept = TuneOptions.model_validate_json(existing_file(path).read_bytes())
-    except ValidationError:
-        raise InputError(f"{path} holds no options of this training.", "Name a new folder, or mend the file.") from None
+    except ValidationError as fault:
+        why = fault.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"{path} holds no options of this training: {why}.", "Name a new folder, or mend the file."
+        ) from None
     for name in sorted(options.model_fields_set - _MAY_CHANGE):
         now, then = getattr(options, name), getattr(kept, name)
         if now != then:
@@ -127,6 +153,55 @@ def going_on(folder: Path, options: TuneOptions) -> TuneOptions:
             )
     steps = options.steps or kept.steps
     return kept.model_copy(update={"steps": steps, "minutes": None, "device": options.device})
+
+
+def keep_windows(folder: Path, windows: Windows) -> None:
+    """Write what a training learns from into its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / _WINDOWS, json.dumps(asdict(windows), indent=2) + "\n", overwrite=True)
+
+
+def refuse_others(folder: Path, windows: Windows) -> None:
+    """Refuse to go on with a training on other windows than it was begun with.
+
+    Args:
+        folder: of the training; one that holds none, or one of an earlier version, which did not keep them, may go on.
+        windows: what it would learn from now.
+
+    Raises:
+        InputError: they are others.
+    """
+    path = folder / _WINDOWS
+    if not path.exists():
+        return
+    try:
+        row = json.loads(existing_file(path).read_text(encoding="utf-8"))
+        kept = Windows(row["model"], tuple((name, mark) for name, mark in row["clips"]))
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} does not say what this training learns from.", "Name a new folder.") from None
+    if kept.model != windows.model:
+        raise InputError(
+            f"The training in {folder} was begun with another model than --model names now.",
+            "Bring back the model as it was, or name a new folder.",
+        )
+    if kept.clips != windows.clips:
+        raise InputError(
+            f"The training in {folder} was begun on other clips: {_differences(kept.clips, windows.clips)}.",
+            "Bring back the clips as they were, or name a new folder.",
+        )
+
+
+def _differences(then: Iterable[tuple[str, str]], now: Iterable[tuple[str, str]]) -> str:
+    """Say what has become of clips; where some came or went, the others have windows elsewhere, which is not said."""
+    names_then, names_now = (Counter(name for name, _ in clips) for clips in (then, now))
+    gone, new = names_then - names_now, names_now - names_then
+    changed = Counter(name for name, _ in set(now) - set(then)) if not gone and not new else Counter[str]()
+    rows = (("gone", gone), ("new", new), ("changed", changed))
+    return ", ".join(f"{clips.total()} {what} ({_some(list(clips.elements()))})" for what, clips in rows if clips)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _words(value: object) -> str:

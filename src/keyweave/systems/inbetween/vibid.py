@@ -28,12 +28,14 @@ from torch import Tensor
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Denoiser, sigmas_of, video_denoiser
 from keyweave.diffusion.image_to_video import pictures_of
+from keyweave.diffusion.noise import noise_like
 from keyweave.diffusion.vae import encode
-from keyweave.systems.inbetween.generate import ends_of, noise_like
+from keyweave.systems.inbetween.generate import ends_of
 
 if TYPE_CHECKING:
     from keyweave.diffusion.denoisers import Condition
     from keyweave.diffusion.image_to_video import VideoParts
+    from keyweave.diffusion.noise import Seeds
     from keyweave.systems.inbetween.sampling import Sampling
 
 Turn = Callable[[Tensor, Tensor, Tensor], Tensor]  # x, now, then: down from a level of noise to the next
@@ -69,7 +71,7 @@ def alternate(
     firsts: Tensor,
     lasts: Tensor,
     *,
-    seed: int,
+    seed: Seeds,
     sampling: Sampling,
     turns: Turns = both_ways,
     frames: int | None = None,

@@ -1,0 +1,133 @@
+"""Adapters of the benchmark: none is taken for another's, and none is said to be learnt from more than it was."""
+
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import Event, Progress
+from keyweave.bench import trained
+from keyweave.bench.trained import Pupil, Schooling, school
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
+from keyweave.models.adapters import FILE
+from keyweave.models.finding import find
+from keyweave.systems.inbetween.tuning import TuneOptions
+
+FRAMES = 12  # of a clip; one training clip of the tiny model, 4 frames at stride 2, reaches over 7 of them
+
+
+def film(folder: Path, name: str, shade: int) -> None:
+    """Write a folder of frames, one after the other a little lighter."""
+    (folder / name).mkdir(parents=True)
+    for k in range(FRAMES):
+        write_image(folder / name / f"{k:02d}.png", Image(np.full((32, 32, 3), shade + k, np.uint8)))
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    for number in range(6):
+        film(tmp_path / "videos", f"clip{number}", 10 * number)
+    return tmp_path / "videos"
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[TuneOptions]:
+    """What is asked of `tune`, which then only leaves a file."""
+    asked: list[TuneOptions] = []
+
+    def leave(options: TuneOptions, folder: Path, progress: Progress) -> None:
+        asked.append(options)
+        (folder / "adapter").mkdir(parents=True)
+        (folder / "adapter" / FILE).touch()
+        with progress.part("steps", total=1) as part:
+            part.step()
+
+    monkeypatch.setattr(trained, "tune", leave)
+    return asked
+
+
+def learnt(model: Path, videos: Path | str, folder: Path, **rest: Any) -> list[Pupil]:
+    options = {"sizes": (2, 4), "videos": str(videos), "steps": 3, "rate": 1e-3, **rest}
+    names = options.pop("names", ["average", "full", "no-rotation"])
+    return school(names, find(str(model), "image-to-video"), Schooling(**options), folder)
+
+
+def test_each_is_learnt_once_and_named_for_what_it_is(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    pupils = learnt(model, videos, tmp_path / "a", seeds=2)
+    assert [pupil.title for pupil in pupils] == [
+        f"{name}, {size} clips, seed {seed}" for name in ("full", "no-rotation") for size in (2, 4) for seed in (0, 1)
+    ]
+    assert [(pupil.method, pupil.clips) for pupil in pupils[::4]] == [("full", 2), ("no-rotation", 2)]
+    assert [(one.clips, one.seed, one.no_rotation) for one in trainings[:2]] == [(2, 0, False), (2, 1, False)]
+    assert len({pupil.adapter for pupil in pupils}) == len(trainings) == 8
+    assert learnt(model, videos, tmp_path / "a", seeds=2) == pupils
+    assert len(trainings) == 8
+
+
+def test_what_decides_an_adapter_has_it_learnt_anew(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions], monkeypatch: pytest.MonkeyPatch
+):
+    places = {pupil.adapter for pupil in learnt(model, videos, tmp_path / "a", names=["full"], sizes=(2,))}
+    other = tmp_path / "other"
+    copytree(model, other)
+    config = other / "unet" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    moved = tmp_path / "moved"
+    copytree(videos, moved)
+    same = learnt(model, moved, tmp_path / "a", names=["full"], sizes=(2,))
+    assert {pupil.adapter for pupil in same} == places  # where the videos lie decides nothing
+    write_image(moved / "clip3" / "05.png", Image(np.zeros((32, 32, 3), np.uint8)), overwrite=True)
+    changed: list[tuple[Path, Path | str, dict[str, Any]]] = [
+        (other, videos, {}),
+        (model, moved, {}),
+        (model, "toyworld", {}),
+        (model, videos, {"steps": 4}),
+        (model, videos, {"rate": 2e-3}),
+    ]
+    for ref, footage, rest in changed:
+        before = len(trainings)
+        places |= {pupil.adapter for pupil in learnt(ref, footage, tmp_path / "a", names=["full"], sizes=(2,), **rest)}
+        assert len(trainings) == before + 1
+    monkeypatch.setattr(trained, "VERSION", "another")
+    places |= {pupil.adapter for pupil in learnt(model, videos, tmp_path / "a", names=["full"], sizes=(2,))}
+    assert len(places) == len(changed) + 2
+
+
+def test_too_few_clips_are_refused_before_anything_is_learnt(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    with pytest.raises(InputError) as caught:
+        learnt(model, videos, tmp_path / "a", sizes=(5, 50, 100))
+    assert caught.value.message == (
+        f"--train-sizes asks for 100 clips, and {videos} gives 5 to learn from: 6 training clips, some of them held "
+        "back to measure on."
+    )
+    assert caught.value.hint == "A training clip is 7 frames without a cut; add videos, or ask for fewer clips."
+    assert not trainings
+    assert not (tmp_path / "a").exists()
+    assert len(learnt(model, videos, tmp_path / "a", sizes=(5,), names=["full"])) == 1
+
+
+def test_clips_that_are_too_short_do_not_count(model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]):
+    for path in sorted((videos / "clip5").iterdir())[6:]:
+        path.unlink()
+    with pytest.raises(InputError, match="gives 4 to learn from: 5 training clips"):
+        learnt(model, videos, tmp_path / "a", sizes=(5,))
+    assert not trainings
+
+
+def test_progress_tells_how_far_the_trainings_are(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    events: list[Event] = []
+    schooling = Schooling((2, 4), str(videos), 3, 1e-3)
+    school(["full"], find(str(model)), schooling, tmp_path / "a", progress=Progress("bench", events.append))
+    ends = [event.fraction for event in events if event.kind == "end" and event.part[-1].startswith("full")]
+    assert ends == pytest.approx([0.25, 0.5])
+    assert len(trainings) == 2
