@@ -185,3 +185,16 @@ def test_a_damaged_file_is_told_of_as_what_it_is(
     argv = ["dance", "render", "plan.json", "--beats", str(tmp_path / "b.json"), "--music", str(place / "ref.mp4")]
     assert main([*argv, "-o", str(tmp_path / "f.gif")]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_how_far_it_has_come_is_told(
+    place: Path, pictures: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    argv = [*pictures, "--reference", str(place / "ref.mp4"), "--poses", str(place / "poses.npz"), "--motion", "2:90"]
+    assert main(["dance", *argv, "--engine", "crossfade", "-o", str(tmp_path / "f.gif"), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [row for row in rows if "fraction" in row]
+    fractions = [row["fraction"] for row in told]
+    assert fractions == sorted(fractions)
+    begun = {row["part"][-1]: row["fraction"] for row in told if row["event"] == "begin"}
+    assert begun["comparing keyframes"] < begun["film"] == 0.5 < fractions[-1] == 1
