@@ -22,6 +22,10 @@ hypothesis.settings.load_profile("keyweave")
 def pytest_configure() -> None:
     """Share the cores between the processes that test: threads that contend are many times slower than one."""
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        # librosa's loops are compiled when they are first used; two processes that write one cache crash now and then.
+        os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / f"numba-{worker}")
     if processes > 1:
         threads = max(1, (os.cpu_count() or 1) // processes)
         os.environ["OMP_NUM_THREADS"] = str(threads)
