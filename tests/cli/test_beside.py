@@ -55,7 +55,12 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_an_output_that_exists_stays(tmp_path: Path, films: list[str], capsys: pytest.CaptureFixture[str]):
-    assert main(["beside", *films, "-o", films[0]]) == 2
+    (tmp_path / "there.mp4").write_bytes(b"mine")
+    assert main(["beside", *films, "-o", str(tmp_path / "there.mp4")]) == 2
     assert "already exists" in capsys.readouterr().err
+    before = Path(films[0]).read_bytes()
+    assert main(["beside", *films, "-o", films[0], "--overwrite"]) == 2
+    assert "is both an input and the output" in capsys.readouterr().err
+    assert Path(films[0]).read_bytes() == before
     assert main(["beside", films[0], "-o", str(tmp_path / "x.mp4")]) == 2
     assert "2 to 8 films" in capsys.readouterr().err

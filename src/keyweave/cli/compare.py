@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyweave.cli.face import show_json, show_picture, watched
-from keyweave.cli.parser import Parser
+from keyweave.cli.parser import Parser, given_rate
 
 if TYPE_CHECKING:
     import argparse
-    from fractions import Fraction
 
     from keyweave.metrics.compare import Comparison
 
@@ -42,16 +41,11 @@ def build(name: str) -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print, and draw if asked to."""
-    from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.media.clips import open_frames  # noqa: PLC0415
     from keyweave.metrics.compare import compare  # noqa: PLC0415
-    from keyweave.timeline.times import parse_rate  # noqa: PLC0415
 
-    try:
-        rate: Fraction | None = parse_rate(args.fps) if args.fps else None
-    except ValueError as fault:
-        raise InputError(f"--fps: {fault}.") from None
+    rate = given_rate(args.fps)
     if args.plot:
         refuse_existing(args.plot, overwrite=args.overwrite)
     with (

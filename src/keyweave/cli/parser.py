@@ -12,6 +12,7 @@ from keyweave.base.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from pydantic import BaseModel
 
@@ -89,6 +90,16 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return value
+
+
+def given_rate(text: str | None) -> Fraction | None:
+    """Read what was typed for --fps, the rate of a folder of pictures."""
+    from keyweave.timeline.times import parse_rate  # noqa: PLC0415 - the help must be quick
+
+    try:
+        return parse_rate(text) if text else None
+    except ValueError as fault:
+        raise InputError(f"--fps: {fault}.") from None
 
 
 def chosen(args: argparse.Namespace, model: type[BaseModel]) -> dict[str, Any]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keyweave.cli.parser import Parser
+from keyweave.cli.parser import Parser, given_rate
 
 if TYPE_CHECKING:
     import argparse
-    from fractions import Fraction
 
 
 def build(name: str) -> Parser:
@@ -38,15 +37,11 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.media.clips import open_frames  # noqa: PLC0415
     from keyweave.media.pictures.images import write_image  # noqa: PLC0415
     from keyweave.media.sheet import compare_sheet, contact_sheet  # noqa: PLC0415
-    from keyweave.timeline.times import parse_rate  # noqa: PLC0415
 
     for flag, value in (("--columns", args.columns), ("--count", args.count)):
         if value is not None and not 1 <= value <= 1000:
             raise InputError(f"{flag} is {value}; it should be from 1 to 1000.")
-    try:
-        rate: Fraction | None = parse_rate(args.fps) if args.fps else None
-    except ValueError as fault:
-        raise InputError(f"--fps: {fault}.") from None
+    rate = given_rate(args.fps)
     refuse_existing(args.output, overwrite=args.overwrite)
     with open_frames(args.clip, salvage=args.salvage, rate=rate) as clip:
         if args.other is None:

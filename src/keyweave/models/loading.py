@@ -161,7 +161,8 @@ def load(found: Found, kind: Kind = "image-to-video", *, device: str | None = No
 
 def bytes_to_come(network: nn.Module, device: str) -> int:
     """Return how much of a network is not on the device yet, and comes there when it is called."""
-    return sum(one.numel() * one.element_size() for one in network.parameters() if str(one.device) != device)
+    place = device.partition(":")[0]  # "cuda" and "cuda:0" are one
+    return sum(one.numel() * one.element_size() for one in network.parameters() if one.device.type != place)
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

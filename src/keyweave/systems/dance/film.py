@@ -119,7 +119,7 @@ class _Once:
         if way not in self._drawn:
             self._drawn.add(way)
             needed, chance = self.asked[way], derive(self.seed, "way", *_shown(first, last))
-            if list(needed.elements()) == times:  # it is danced only once
+            if list(needed) == list(needed.elements()) == times:  # it is danced only once, and asked nothing twice
                 yield from self.engine(first, last, times, seed=chance, progress=progress)
                 return
             with progress.part("ahead", 0.0, len(needed)) as part:
