@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         (["toy-features", "--processes", "2"], "one process trains it"),
         (["toy-video", "--processes", "3"], "batches can be shared by 1, 2 or 4"),
         (["toy-videos"], "toy-video"),
+        (["toy-features", "--from", "toy-features"], "--from is for toy-video alone"),
         (
             ["toy-video", "--videos", "clips"],
             "--videos is an option of `keyweave train inbetween` alone. Leave it out.",
@@ -52,6 +53,23 @@ def test_what_cannot_be_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert says in said
     assert "Traceback" not in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("no-such", "no embedded model 'no-such'"), ("toy-features", "of kind feat")]
+)
+def test_what_cannot_be_gone_on_from_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, says: str, code: int
+):
+    assert main(["train", "toy-video", "--from", name, "-o", str(tmp_path / "run")]) == code
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_does_not_change_what_it_began_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    keep_budget(tmp_path, Budget())
+    assert main(["train", "toy-video", "--from", "toy-video", "-o", str(tmp_path)]) == 2
+    assert "was begun without --from. Leave --from out, or name a new folder." in capsys.readouterr().err
 
 
 def test_a_budget_that_is_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -161,7 +179,7 @@ def embedded_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("embedded_judge")
 def test_toy_video_from_end_to_end_in_two_processes_and_killed_on_the_way(tmp_path: Path):
     """The stages follow one another in both; what is made loads, and its card holds."""
-    tiny = Budget(squares=2, frames=2, clips=24, details=2, motion=3, tested=2)
+    tiny = Budget(squares=2, frames=2, clips=24, details=2, looks=2, motion=3, tested=2)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     keep_budget(killed, tiny)
     keep_budget(whole, tiny)
@@ -179,5 +197,5 @@ def test_toy_video_from_end_to_end_in_two_processes_and_killed_on_the_way(tmp_pa
     cards = [read_card(folder / "model") for folder in (killed, whole)]
     assert cards[0].files == cards[1].files
     assert cards[0].scores == cards[1].scores
-    assert cards[0].steps == 7
+    assert cards[0].steps == 11
     assert cards[0].scores["clips"] == 2

@@ -46,6 +46,14 @@ def test_they_are_those_of_the_clips(tmp_path: Path, vae):
     assert (firsts[1].permute(1, 2, 0).numpy() == frames[0]).all()
 
 
+def test_the_first_ones_may_be_left_out(tmp_path: Path, vae):
+    latents.prepare(tmp_path, vae, 2, begin=4)
+    (clip, _), _ = latents.read(tmp_path, 2, begin=4)
+    latents.prepare(tmp_path / "alone", vae, 6)
+    (*_, again, _), _ = latents.read(tmp_path / "alone", 6)
+    assert torch.equal(clip, again)
+
+
 def test_what_is_there_is_not_made_again(tmp_path: Path, vae):
     latents.prepare(tmp_path, vae, 2)
     latents.prepare(tmp_path, None, 2)  # type: ignore[arg-type]  # nobody is asked

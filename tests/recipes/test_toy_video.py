@@ -77,5 +77,5 @@ def test_the_folder_may_be_named_from_where_one_stands(
     monkeypatch.setattr(toy_video, "video_scores", lambda *_, **__: {"clips": 2.0})
     judge: Any = None
     card = toy_video.finish(folder, Budget(), judge)
-    assert (card.steps, card.hours, card.scores) == (4, 4.0, {"clips": 2.0})
+    assert (card.steps, card.hours, card.scores, card.base) == (5, 5.0, {"clips": 2.0}, None)
     assert verify(folder / "model") == []

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyweave.recipes.video import FRAMES, VideoTask, emphasis, fresh_encoder, fresh_network
+from keyweave.recipes.looks import fresh_encoder
+from keyweave.recipes.video import FRAMES, VideoTask, emphasis, fresh_network
 
 
 @pytest.fixture(scope="module")

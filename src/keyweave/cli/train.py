@@ -58,6 +58,7 @@ def build(name: str) -> Parser:
     add("recipe", choices=(*_MINUTES, train_inbetween.NAME), help="what to train")
     add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
     add("--minutes", type=float, metavar="M", help="how long it may take (default: 180; toy-features: 40)")
+    add("--from", dest="begun", metavar="MODEL", help="go on from a toy-video that was made before, on other clips")
     add("--processes", type=int, metavar="N", help="how many share toy-video's work (default: one for each core)")
     add("--seed", type=seed, default=0, metavar="N", help="another world and another chance (default: 0)")
     add("--dry-run", action="store_true", help="measure, say what would be done, and do nothing")
@@ -96,6 +97,7 @@ def _train_video(args: argparse.Namespace, progress: Progress) -> bool:
     from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.models.finding import find  # noqa: PLC0415
     from keyweave.perceive.features import load_features  # noqa: PLC0415
+    from keyweave.recipes.begun import begin_with, begun  # noqa: PLC0415
     from keyweave.recipes.kept import keep_budget, kept_budget  # noqa: PLC0415
     from keyweave.recipes.toy_video import Budget, finish  # noqa: PLC0415
     from keyweave.training.processes import run_together  # noqa: PLC0415
@@ -105,12 +107,17 @@ def _train_video(args: argparse.Namespace, progress: Progress) -> bool:
     if processes not in (1, 2, 4):
         raise InputError(f"--processes is {processes}; batches can be shared by 1, 2 or 4.")
     judge = load_features(find("toy-features", "features"), device="cpu")
+    before = find(args.begun, "image-to-video") if args.begun else None
     budget = None if args.dry_run else kept_budget(args.output, Budget)
     if budget is None:
         budget = _plan_video(args, processes, progress)
         if args.dry_run:
             return False
+        if before:
+            begin_with(args.output, before)
         keep_budget(args.output, budget)
+    elif before and begun(args.output) is None:
+        raise InputError(f"{args.output} was begun without --from.", "Leave --from out, or name a new folder.")
     run_together("keyweave.recipes", [str(args.output)], processes, args.output / "logs", progress)
     finish(args.output, budget, judge, progress)
     return True
@@ -121,12 +128,14 @@ def _plan_video(args: argparse.Namespace, processes: int, progress: Progress) ->
 
     progress.say("Measuring how fast this machine is.")
     found = measure(args.seed)
-    budget = found.budget(args.minutes, processes, args.seed)
+    budget = found.budget(args.minutes, processes, args.seed, going_on=args.begun is not None)
+    autoencoder = f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames, "
+    autoencoder += f"{budget.details} of the decoder alone"
+    first = () if args.begun else (autoencoder, f"image encoder: {budget.looks} steps of 128 first frames")
     _tell(
         args,
         {**vars(budget), "processes": processes, "bytes": found.bytes},
-        f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames, "
-        f"{budget.details} of the decoder alone",
+        *first,
         f"clips encoded: {budget.clips:,}",
         f"motion: {budget.motion} steps of 24 clips",
         f"{args.minutes:g} minutes with {processes} processes of about {size_words(2 * found.bytes)} each",
@@ -139,6 +148,8 @@ def _train_features(args: argparse.Namespace, progress: Progress) -> bool:
     from keyweave.recipes.features import FeaturesBudget, make_features  # noqa: PLC0415
     from keyweave.recipes.kept import keep_budget, kept_budget  # noqa: PLC0415
 
+    if args.begun:
+        raise InputError("--from is for toy-video alone; toy-features is trained from nothing.", "Leave it out.")
     if args.processes not in (None, 1):
         raise InputError(f"--processes is {args.processes}; toy-features is so small that one process trains it.")
     budget = None if args.dry_run else kept_budget(args.output, FeaturesBudget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -106,9 +107,8 @@ def pictures_of(vae: AutoencoderKLTemporalDecoder, latents: Tensor, *, chunk: in
 
 def seen_by_encoder(processor: CLIPImageProcessor, pictures: Tensor) -> Tensor:
     """Return pictures (B, 3, H, W) in [-1, 1] as the image encoder sees them: smoothed, 224 wide, its own mean."""
-    seen = functional.interpolate(
-        _smoothed(pictures.float()), (_CLIP_SIZE, _CLIP_SIZE), mode="bicubic", align_corners=True
-    )
+    down, across = (_resizing(size).to(pictures.device) for size in pictures.shape[2:])
+    seen = down @ pictures.float() @ across.T
     mean, std = (
         torch.tensor(values, device=seen.device)[:, None, None]
         for values in (processor.image_mean, processor.image_std)
@@ -116,15 +116,17 @@ def seen_by_encoder(processor: CLIPImageProcessor, pictures: Tensor) -> Tensor:
     return ((seen + 1) / 2 - mean) / std
 
 
-def _smoothed(pictures: Tensor) -> Tensor:
-    """Blur what is to be made smaller, by half of what each side shrinks beyond 1."""
-    for axis in (2, 3):
-        spread = max((pictures.shape[axis] / _CLIP_SIZE - 1) / 2, 0.001)
-        size = int(max(4 * spread, 3)) | 1
-        at = torch.arange(size, device=pictures.device) - size // 2
-        kernel = torch.exp(-(at**2) / (2 * spread**2))
-        kernel = (kernel / kernel.sum()).view((1, 1, size, 1) if axis == 2 else (1, 1, 1, size))
-        pad = (0, 0, size // 2, size // 2) if axis == 2 else (size // 2, size // 2, 0, 0)
-        padded = functional.pad(pictures, pad, mode="reflect")
-        pictures = functional.conv2d(padded, kernel.expand(pictures.shape[1], 1, -1, -1), groups=pictures.shape[1])
-    return pictures
+@lru_cache(maxsize=8)
+def _resizing(size: int) -> Tensor:  # (224, size)
+    """Return what makes a row of so many pixels 224 long: weights, in place of a bicubic filter over each picture.
+
+    What is to be made smaller is blurred first, by half of what it shrinks beyond 1.
+    """
+    spread = max((size / _CLIP_SIZE - 1) / 2, 0.001)
+    reach = int(max(4 * spread, 3)) // 2
+    at = torch.arange(-reach, reach + 1)
+    kernel = torch.exp(-(at**2) / (2 * spread**2))
+    each = torch.eye(size)[None, None]
+    padded = functional.pad(each, (0, 0, reach, reach), mode="reflect")
+    blurred = functional.conv2d(padded, (kernel / kernel.sum()).view(1, 1, -1, 1))
+    return functional.interpolate(blurred, (_CLIP_SIZE, size), mode="bicubic", align_corners=True)[0, 0]

@@ -11,8 +11,9 @@ import torch
 from keyweave.diffusion.vae import encode
 from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
 from keyweave.recipes.details import DetailTask
-from keyweave.recipes.toy_video import STAGES, Budget
-from keyweave.recipes.video import FRAMES, VideoTask, fresh_encoder, fresh_network
+from keyweave.recipes.looks import fresh_encoder
+from keyweave.recipes.toy_video import GOING_ON, STAGES, Budget, look_task
+from keyweave.recipes.video import FRAMES, VideoTask, fresh_network
 from keyweave.training.loop import estimate
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Measured:
         frames: the same on whole frames.
         clip: seconds to encode a clip.
         details: seconds for a step of the decoder alone.
+        looks: seconds for a step of the image encoder by itself.
         motion: seconds for a step of the network.
         bytes: what the largest of the trained networks takes with its gradients and averages.
     """
@@ -40,21 +42,29 @@ class Measured:
     frames: float
     clip: float
     details: float
+    looks: float
     motion: float
     bytes: int
 
-    def budget(self, minutes: float, processes: int, seed: int) -> Budget:
-        """Return what fits into a time."""
-        seconds = 60 * minutes * processes
-        clips = seconds * STAGES["latents"] / self.clip
+    def budget(self, minutes: float, processes: int, seed: int, *, going_on: bool = False) -> Budget:
+        """Return what fits into a time; going on from a model, all of it is for clips and motion."""
+        all_of_it = sum(STAGES[stage] for stage in GOING_ON) if going_on else 1.0
+        seconds = 60 * minutes * processes / all_of_it
+        clips = max(_FEWEST_CLIPS, 100 * int(seconds * STAGES["latents"] / self.clip / 100))
+        motion = max(1, int(seconds * STAGES["motion"] / self.motion))
+        tested = min(200, max(8, int(_TESTED * minutes)))
+        if going_on:
+            none = dict.fromkeys(("squares", "frames", "details", "looks"), 0)
+            return Budget(**none, clips=clips, motion=motion, seed=seed, tested=tested)
         return Budget(
             squares=max(1, int(seconds * STAGES["squares"] / self.squares)),
             frames=max(1, int(seconds * STAGES["frames"] / self.frames)),
-            clips=max(_FEWEST_CLIPS, 100 * int(clips / 100)),
+            clips=clips,
             details=max(1, int(seconds * STAGES["details"] / self.details)),
-            motion=max(1, int(seconds * STAGES["motion"] / self.motion)),
+            looks=max(1, int(seconds * STAGES["looks"] / self.looks)),
+            motion=motion,
             seed=seed,
-            tested=min(200, max(8, int(_TESTED * minutes))),
+            tested=tested,
         )
 
 
@@ -72,11 +82,12 @@ def measure(seed: int = 0) -> Measured:
             encode(model, torch.zeros(FRAMES, 3, 64, 64))
             clip = time.perf_counter() - began
         details = _timed(DetailTask(model, torch.zeros(24, FRAMES, CHANNELS, 8, 8), seed=seed), plans.plan("details"))
+        looks = _timed(look_task(seed), plans.plan("looks"))
         motion = _timed(_motion(seed), plans.plan("motion"))
     finally:
         torch.set_num_threads(before)
-    largest = max(size for _, size in (squares, frames, details, motion))
-    return Measured(squares[0], frames[0], clip, details[0], motion[0], largest)
+    largest = max(size for _, size in (squares, frames, details, looks, motion))
+    return Measured(squares[0], frames[0], clip, details[0], looks[0], motion[0], largest)
 
 
 def _timed(task: Task, plan: Plan) -> tuple[float, int]:

@@ -33,13 +33,15 @@ class DetailTask(AutoencoderTask):
 
     Args:
         model: the autoencoder.
-        latents: (N, F, C, h, w) of the first clips of the training split, unscaled.
+        latents: (N, F, C, h, w) of clips of the training split, unscaled.
+        begin: the number of the first of these clips.
         seed: of their world, and of all chance.
     """
 
-    def __init__(self, model: AutoencoderKLTemporalDecoder, latents: Tensor, *, seed: int = 0) -> None:
+    def __init__(self, model: AutoencoderKLTemporalDecoder, latents: Tensor, *, begin: int = 0, seed: int = 0) -> None:
         super().__init__(model, size=64, frames=1, seed=seed)
         self._latents = latents
+        self._begin = begin
         self._order = Order(len(latents), seed)
         for part in (model.encoder, model.quant_conv):
             part.requires_grad_(requires_grad=False)
@@ -50,7 +52,7 @@ class DetailTask(AutoencoderTask):
         rows = [self._order.row(number) for number in samples]
         count = self._latents.shape[1]
         chosen = [int(np.random.default_rng(derive(self._seed, "details", n)).integers(count)) for n in samples]
-        clips = [shoot(scene_of("train", row, seed=self._seed), frames=count).frames for row in rows]
+        clips = [shoot(scene_of("train", self._begin + row, seed=self._seed), frames=count).frames for row in rows]
         pictures = to_tensor(np.stack([clip[frame] for clip, frame in zip(clips, chosen, strict=True)])).to(device)
         weight = torch.from_numpy(np.stack([moving(clip) for clip in clips])).to(device)
         latents = self._latents[rows, chosen].float().to(device)

@@ -30,17 +30,19 @@ def prepare(
     vae: AutoencoderKLTemporalDecoder,
     count: int,
     *,
+    begin: int = 0,
     split: Split = "train",
     seed: int = 0,
     share: tuple[int, int] = (0, 1),
     progress: Progress = SILENT,
 ) -> None:
-    """Encode the first clips of a split, so far as that is not done.
+    """Encode clips of a split, so far as that is not done.
 
     Args:
         folder: where they are kept.
         vae: what encodes them.
         count: how many, in hundreds.
+        begin: the number of the first, a multiple of a hundred.
         split: which clips.
         seed: another world.
         share: which of how many processes this is.
@@ -49,7 +51,7 @@ def prepare(
     from safetensors.torch import save_file  # noqa: PLC0415 - an extra
 
     folder.mkdir(parents=True, exist_ok=True)
-    for first in range(share[0] * TOGETHER, count, share[1] * TOGETHER):
+    for first in range(begin + share[0] * TOGETHER, begin + count, share[1] * TOGETHER):
         path = _path(folder, split, first)
         if not path.exists():
             clips = range(first, first + TOGETHER)
@@ -58,11 +60,11 @@ def prepare(
         progress.step()
 
 
-def read(folder: Path, count: int, *, split: Split = "train") -> tuple[Tensor, Tensor]:
+def read(folder: Path, count: int, *, begin: int = 0, split: Split = "train") -> tuple[Tensor, Tensor]:
     """Return the latents (N, F, C, h, w) in half precision, and the first frames (N, 3, H, W) in whole levels."""
     from safetensors.torch import load_file  # noqa: PLC0415
 
-    parts = [load_file(_path(folder, split, first)) for first in range(0, count, TOGETHER)]
+    parts = [load_file(_path(folder, split, first)) for first in range(begin, begin + count, TOGETHER)]
     return torch.cat([part["latents"] for part in parts]), torch.cat([part["first"] for part in parts])
 
 

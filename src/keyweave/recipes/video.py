@@ -1,4 +1,4 @@
-"""Training what moves: the network and the image encoder of `toy-video`, on latents of the drawn world."""
+"""Training what moves: the network of `toy-video`, and its image encoder with it, on latents of the drawn world."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.quick import make_quick
 from keyweave.diffusion.told import AUGMENTATION, BUCKET, FPS
 from keyweave.recipes.autoencoder import CHANNELS
+from keyweave.recipes.looks import TOLD
 from keyweave.training.order import Order
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 FRAMES = 14
-_TOLD = 64  # how wide the embedding of a picture is
 _MEAN, _SPREAD = 1.2, 1.6  # of the logarithm of noise; where things go is decided at much
 _UNTOLD = 0.1  # how often the network is told nothing, so that guidance can lead away from it
 _STILL = 0.25  # what a place counts that stays as it is; one that changes by the spread of latents counts 1 more
@@ -51,7 +51,7 @@ def fresh_network(seed: int = 0) -> UNetSpatioTemporalConditionModel:
             up_block_types=("CrossAttnUpBlockSpatioTemporal",) * 2,
             block_out_channels=(96, 128),
             layers_per_block=1,
-            cross_attention_dim=_TOLD,
+            cross_attention_dim=TOLD,
             num_attention_heads=(3, 4),
             addition_time_embed_dim=32,
             projection_class_embeddings_input_dim=96,
@@ -61,25 +61,6 @@ def fresh_network(seed: int = 0) -> UNetSpatioTemporalConditionModel:
         assert unet.conv_out.bias is not None
         nn.init.zeros_(unet.conv_out.bias)
     return unet
-
-
-def fresh_encoder(seed: int = 0) -> CLIPVisionModelWithProjection:
-    """Make an untrained image encoder; it sees pictures 224 wide, since the pipeline makes them so."""
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection  # noqa: PLC0415
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "image encoder"))
-        return CLIPVisionModelWithProjection(
-            CLIPVisionConfig(
-                hidden_size=64,
-                intermediate_size=256,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                image_size=224,
-                patch_size=32,
-                projection_dim=_TOLD,
-            )
-        )
 
 
 def family_scheduler() -> EulerDiscreteScheduler:

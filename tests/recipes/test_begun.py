@@ -1,0 +1,53 @@
+"""Going on from a model that was made before."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from keyweave.base.errors import ModelError
+from keyweave.models.card import read_card
+from keyweave.models.finding import find
+from keyweave.recipes import toy_video
+from keyweave.recipes.begun import autoencoder_of, begin_with, begun, networks_of
+from keyweave.recipes.toy_video import Budget, scale_in, trained_autoencoder, work
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_a_training_that_began_with_nothing_has_no_model(tmp_path: Path):
+    assert begun(tmp_path) is None
+
+
+def test_what_it_goes_on_from_is_copied_whole(tmp_path: Path):
+    shipped = find("toy-video", "image-to-video")
+    begin_with(tmp_path, shipped)
+    assert read_card(tmp_path / "begun") == shipped.card
+    model = begun(tmp_path)
+    assert model is not None
+    network, encoder = networks_of(model)
+    for copy, part in ((network, model.unet), (encoder, model.image_encoder), (autoencoder_of(model), model.vae)):
+        theirs = part.state_dict()
+        for name, weight in copy.state_dict().items():
+            assert weight.dtype == torch.float32
+            assert torch.equal(weight, theirs[name].float()), name
+            assert weight.data_ptr() != theirs[name].data_ptr()  # what is trained is nobody else's
+        assert all(parameter.requires_grad for parameter in copy.parameters())
+    assert scale_in(tmp_path, Budget()) == pytest.approx(model.vae.config["scaling_factor"])
+    mine = trained_autoencoder(tmp_path, Budget(), "frames").state_dict()
+    assert all(torch.equal(mine[name], weight.float()) for name, weight in model.vae.state_dict().items())
+
+
+def test_a_model_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path, tiny_folder: Path):
+    with pytest.raises(ModelError, match="is not the one that this recipe trains"):
+        begin_with(tmp_path, find(str(tiny_folder)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_clips_and_what_moves_are_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begin_with(tmp_path, find("toy-video", "image-to-video"))
+    done: list[str] = []
+    monkeypatch.setattr(toy_video, "_learn", lambda folder, stage, *_: done.append(stage))
+    monkeypatch.setattr(toy_video, "_encode", lambda *_: done.append("latents"))
+    work(tmp_path, Budget())
+    assert done == ["latents", "motion"]
