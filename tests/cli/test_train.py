@@ -56,7 +56,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("no-such", "no embedded model 'no-such'"), ("toy-features", "of kind feat")]
+    ("name", "says", "code"), [("no-such", "no embedded model 'no-such'", 3), ("toy-features", "of kind features", 2)]
 )
 def test_what_cannot_be_gone_on_from_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, says: str, code: int
