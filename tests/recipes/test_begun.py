@@ -51,3 +51,9 @@ def test_only_clips_and_what_moves_are_left_to_do(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(toy_video, "_encode", lambda *_: done.append("latents"))
     work(tmp_path, Budget())
     assert done == ["latents", "motion"]
+
+
+def test_what_was_learnt_before_has_no_steps(tmp_path: Path):
+    none = dict.fromkeys(("squares", "frames", "details", "looks"), 0)
+    plan = Budget(**none, clips=100, motion=300, seed=3, rises=(200,)).plan("motion")
+    assert (plan.steps, plan.batch, plan.seed, plan.follower, plan.rises) == (300, 24, 3, "muon", (200,))

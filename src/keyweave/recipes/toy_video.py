@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,26 +83,17 @@ class Budget:
 
     def plan(self, stage: Learnt) -> Plan:
         """Return the numbers of a stage."""
-        plans = {
-            "squares": Plan(self.squares, 8, 2e-3, warm_up=40, average=0.995, keep_every=100, validate_every=250),
-            "frames": Plan(self.frames, 8, 5e-4, warm_up=40, average=0.995, keep_every=100),
-            "details": Plan(self.details, 8, 5e-4, warm_up=40, fall=0.5, average=0.995, keep_every=100),
-            "looks": Plan(
-                self.looks, 128, 1e-3, warm_up=50, fall=0.5, average=0.99, keep_every=100, validate_every=250
-            ),
-            "motion": Plan(
-                self.motion,
-                24,
-                1e-3,
-                warm_up=50,
-                fall=0.3,
-                rises=self.rises,
-                average=0.99,  # a slower one would still hold weights of the highest rate when that has fallen
-                keep_every=100,
-                validate_every=250,
-            ),
+        numbers: dict[Learnt, dict[str, Any]] = {
+            "squares": {"batch": 8, "learning_rate": 2e-3, "warm_up": 40, "average": 0.995, "validate_every": 250},
+            "frames": {"batch": 8, "learning_rate": 5e-4, "warm_up": 40, "average": 0.995},
+            "details": {"batch": 8, "learning_rate": 5e-4, "warm_up": 40, "fall": 0.5, "average": 0.995},
+            "looks": {"batch": 128, "learning_rate": 1e-3, "fall": 0.5, "average": 0.99, "validate_every": 250},
+            # A slower average would still hold weights of the highest rate when that has fallen.
+            "motion": {"batch": 24, "learning_rate": 1e-3, "fall": 0.3, "average": 0.99, "validate_every": 250},
         }
-        return replace(plans[stage], follower="muon", seed=self.seed)
+        rises = self.rises if stage == "motion" else ()
+        given: dict[str, Any] = {"warm_up": 50, "keep_every": 100, "rises": rises, **numbers[stage]}
+        return Plan(vars(self)[stage], follower="muon", seed=self.seed, **given)
 
 
 def work(folder: Path, budget: Budget, *, share: tuple[int, int] = (0, 1), progress: Progress = SILENT) -> None:
