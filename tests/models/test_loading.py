@@ -63,6 +63,15 @@ def test_the_stock_pipeline_runs_on_what_was_loaded(tiny_folder: Path):
     assert torch.equal(clip(made), clip(diffusers.StableVideoDiffusionPipeline.from_pretrained(tiny_folder)))
 
 
+def test_an_encoder_on_a_processor_is_laid_out_for_speed(tiny: Path):
+    encoder = load(find(str(tiny)), device="cpu").vae.encoder
+    flat = [
+        part.weight for part in encoder.modules() if isinstance(part, torch.nn.Conv2d) and part.kernel_size != (1, 1)
+    ]
+    assert flat
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in flat)
+
+
 def test_what_is_stored_in_half_precision_computes_in_the_chosen_one(tiny: Path):
     for path in tiny.rglob("*.safetensors"):
         save_file({name: one.bfloat16() for name, one in load_file(path).items()}, path, {"format": "pt"})
