@@ -46,6 +46,7 @@ def test_an_option_of_another_engine_is_refused(keyframes: tuple[Path, Path], tm
         ({"model": "./none"}, "There is no folder ./none."),
         ({"model": "none"}, "There is no embedded model 'none'."),
         ({"adapter": "none.safetensors"}, "There is no adapter none.safetensors."),
+        ({"windows": 4}, "--windows is 4; they meet in frames of the model's own clip, which has 4. Ask for 3 or"),
         ({"device": "tpu"}, "--device: 'tpu' is no device."),
         ({"raft": Path("w.safetensors")}, "--raft is not for the engine generative. Use --engine flow."),
     ],
@@ -56,6 +57,36 @@ def test_what_the_generative_engine_lacks_is_said_before_work_begins(
     with pytest.raises(KeyweaveError) as caught:
         plan_job(job(keyframes, "generative", **{"model": str(tiny_folder), **options}))
     assert str(caught.value).startswith(says)
+
+
+def write(path: Path, alpha: int) -> Path:
+    """Write a picture one pixel of which is so opaque."""
+    pixels = np.full((24, 32, 4), 255, np.uint8)
+    pixels[3, 4] = alpha
+    write_image(path, Image(pixels))
+    return path
+
+
+def test_transparent_keyframes_are_refused_before_a_model_is_looked_for(
+    keyframes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(finding, "find", lambda *_, **__: pytest.fail("a model was looked for"))
+    clear = write(tmp_path / "clear.png", 120)
+    made = job((*keyframes, clear), "generative", at="0,1,2", duration=3)  # type: ignore[arg-type]
+    says = (
+        "The engine generative draws opaque pictures, and a keyframe is transparent in places, between 1 s and 2 s of "
+        "the film. Flatten it, or use --engine flow."
+    )
+    with pytest.raises(InputError) as caught:
+        plan_job(made)
+    assert str(caught.value) == says
+    assert plan_job(replace(made, engine="flow")).recipe.engine == "flow"
+
+
+def test_what_is_only_shown_may_be_transparent(tmp_path: Path, keyframes: tuple[Path, Path], tiny_folder: Path):
+    clear, opaque = write(tmp_path / "clear.png", 120), write(tmp_path / "opaque.png", 255)
+    plan_job(job((clear, opaque), "generative", model=str(tiny_folder), easing="hold"))
+    plan_job(job((opaque, keyframes[0]), "generative", model=str(tiny_folder)))
 
 
 def test_without_its_packages_it_says_how_to_get_them(
@@ -175,8 +206,8 @@ def test_clips_that_were_generated_are_kept_and_used_again(
         return run_job(replace(asked, keep=tmp_path / "clips")).clip.frames
 
     drawn: list[int] = []
-    real = engine.between
-    monkeypatch.setattr(engine, "between", lambda *a, **kw: drawn.append(kw["seed"]) or real(*a, **kw))
+    real = engine.between_ends
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: drawn.append(kw["seed"]) or real(*a, **kw))
     first = made()
     np.testing.assert_array_equal(made(), first)  # of the same seed, though none was given
     assert len(drawn) == 1

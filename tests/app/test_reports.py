@@ -1,7 +1,9 @@
 """A film is measured against the keyframes of its own recipe."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +35,24 @@ def test_it_finds_the_keyframes_where_the_film_shows_them(tmp_path: Path, places
     assert all(error.psnr > 35 for error in reported.report.keyframes)
     assert [(way.start, way.stop) for way in reported.report.ways] == [(0, 12), (12, 30)]
     assert reported.report.loop is None
+
+
+@pytest.mark.parametrize("more", [{}, {"loop": True}])
+def test_the_result_tells_of_seams_as_the_report_does(tmp_path: Path, places, more: dict[str, Any]):
+    """Of the frames as drawn, which numbered pictures hold; all but the search for motion."""
+    made = inbetween(places, tmp_path / "shots" / "%03d.png", frames=9, engine="crossfade", **more)
+    told = report_on(tmp_path / "shots").report
+    assert [seam.frame for seam in made.seams] == ([10, 20] if more else [10])
+    assert made.seams == tuple(replace(seam, velocity=None) for seam in told.seams)
+    assert made.loop == told.loop
+    assert (made.loop is not None) == bool(more)
+    in_memory = inbetween(places, frames=9, engine="crossfade", **more)
+    assert (in_memory.seams, in_memory.loop) == (made.seams, made.loop)
+
+
+def test_two_keyframes_have_no_seam(places):
+    made = inbetween(places[:2], frames=9, engine="crossfade")
+    assert (made.seams, made.loop) == ((), None)
 
 
 def test_a_keyframe_that_was_exchanged_is_seen(tmp_path: Path, places):

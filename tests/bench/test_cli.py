@@ -69,7 +69,18 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--methods", "film"], "FILM is a network of its own"),
+        (
+            ["--methods", "film"],
+            "FILM is a network of its own, and keyweave has neither its code nor its weights. Run it on the keyframes",
+        ),
+        (["--methods", "dynamicrafter"], "and name what it made with --methods folder:DynamiCrafter=DIR."),
+        (
+            ["--methods", "folder:FILM"],
+            "'folder:FILM' is no method; it should be folder:NAME=DIR. Such as folder:FILM=",
+        ),
+        (["--methods", "folder:FILM=nowhere"], "There is no folder nowhere, which folder:FILM=nowhere names."),
+        (["--methods", "folder:full=."], "full is a method of keyweave; folder:full=. would be another."),
+        (["--methods", "folder:a=.,folder:a=.."], "The method a is named twice."),
         (["--methods", "flow", "--pairs", "1"], "--pairs is 1; it should be 2 or more"),
         (["--methods", "flow", "--gap", "9"], "--gap is for folders of videos"),
         (["--methods", "flow", "--size", "big"], "--size: 'big' is not a size"),

@@ -26,6 +26,7 @@ def test_the_real_clip_is_perfect(footages: list[Footage]):
         found = measure(footage.frames, footage)
         assert found["psnr"] == found["swept"] == found["ends"] == 99
         assert found["ssim"] == pytest.approx(1)
+        assert found["seams"] == 1
         assert found["progress"] == 1
         assert found["path"] == pytest.approx(1, abs=0.05)
         assert found["place"] == 0
@@ -68,6 +69,24 @@ def test_without_a_drawn_world_only_pictures_are_compared():
     found = measure(frames, Footage(frames))
     assert (found["psnr"], found["ends"], found["ssim"]) == (99, 99, None)
     assert found["swept"] is found["progress"] is found["place"] is None
+
+
+def test_ends_that_show_their_keyframes_are_told():
+    def drawn(shift: float, light: float) -> np.ndarray:  # a grating that goes right
+        wave = 100 + light + 60 * np.sin(2 * np.pi * (np.arange(32) - shift) / 16)
+        return np.broadcast_to(np.rint(wave)[None, :, None], (32, 32, 3)).astype(np.uint8)
+
+    real = Footage(np.stack([drawn(k, 0) for k in range(10)]))
+    for lights, shifts, share in (
+        ([0] * 10, range(10), 1),
+        ([9] * 10, range(10), 0),  # brighter than both keyframes
+        (np.linspace(0, 9, 10), range(10), 0.5),  # it drifts, and jumps back at the end
+        ([0] * 10, [k - 3 for k in range(10)], 0),  # behind at the first, and at the last
+    ):
+        made = np.stack([drawn(*row) for row in zip(shifts, lights, strict=True)])
+        assert measure(made, real)["seams"] == share
+    short = Footage(real.frames[:3])
+    assert measure(short.frames, short)["seams"] is None
 
 
 def at(*xs: float | None) -> list[np.ndarray | None]:

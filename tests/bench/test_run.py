@@ -28,12 +28,14 @@ class Counting:
     """A method by chance that counts its clips, and what seeds it was given."""
 
     def __init__(self, name: str = "counting", **facts: dict[str, str]) -> None:
+        self.numbers: list[int] = []
         self.seeds: list[int] = []
         self.batches: list[int] = []
         self.clips = 0
         self.contender = Contender(name, "counts", self.make, by_chance=True, **facts)  # type: ignore[arg-type]
 
-    def make(self, real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+    def make(self, real: Frame, numbers: Sequence[int], seeds: Sequence[int], progress: Progress) -> Frame:
+        self.numbers += numbers
         self.seeds += seeds
         self.batches.append(len(real))
         self.clips += len(real)
@@ -80,16 +82,17 @@ def test_what_decides_a_clip_makes_it_anew(material: Material, tmp_path: Path):
 
 def test_stopped_it_goes_on_where_it_was(material: Material, tmp_path: Path):
     class Tired(Counting):
-        def make(self, real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+        def make(self, real: Frame, numbers: Sequence[int], seeds: Sequence[int], progress: Progress) -> Frame:
             if self.seeds:
                 raise Cancelled("Stopped.")
-            return super().make(real, seeds, progress)
+            return super().make(real, numbers, seeds, progress)
 
     with pytest.raises(Cancelled):
         filled(material, tmp_path, Tired())
     rest = Counting()
     found = filled(material, tmp_path, rest)
     assert rest.clips == 2
+    assert rest.numbers == [8, 9]
     whole = filled(material, tmp_path / "other", Counting())
     np.testing.assert_array_equal(found.values["counting"]["psnr"], whole.values["counting"]["psnr"])
 

@@ -67,6 +67,24 @@ def test_inbetween_json_ends_with_output_and_recipe(tmp_path: Path, keyframes, c
     assert Path(last["sidecar"]).is_file()
 
 
+def test_seams_are_told(tmp_path: Path, keyframes, capsys: pytest.CaptureFixture[str]):
+    a, b = map(str, keyframes)
+    argv = ["inbetween", a, b, b, a, "-o", str(tmp_path / "my film.gif"), "--frames", "9", "--engine", "crossfade"]
+    assert main(argv) == 0
+    told = capsys.readouterr().out.splitlines()[1]
+    # It comes to a stand for a third of the film, and goes on.
+    assert told == (
+        "Out of the ordinary: frame 10 (speed jump), frame 20 (speed jump). "
+        f"More of it: keyweave report '{tmp_path}/my film.gif'"
+    )
+    assert main([*argv, "--overwrite", "--json"]) == 0
+    last = rows(capsys.readouterr().out)[-1]
+    assert [seam["frame"] for seam in last["seams"]] == [10, 20]
+    assert last["seams"][0]["faults"] == ["speed jump"]
+    assert last["seams"][0]["velocity"] is None
+    assert last["loop"] is None
+
+
 def test_clips_of_a_model_are_kept_where_the_person_says(
     tmp_path: Path, keyframes, tiny_folder: Path, one_thread: None, capsys: pytest.CaptureFixture[str]
 ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keyweave.app import dancing
+from keyweave.app import dance_stages, dancing
 from keyweave.cli.main import main
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sound.audio import write_audio
@@ -56,7 +56,8 @@ class Stage:
 def people(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def there(*places: tuple[float, float]) -> None:
         stage = Stage(*places)
-        monkeypatch.setattr(dancing, "find_people", Path)
+        for room in (dancing, dance_stages):
+            monkeypatch.setattr(room, "find_people", Path)
         monkeypatch.setattr(tracker, "pose_tracker", lambda _, at: BlazePose(stage.finder, stage.marker, at))
 
     return there
@@ -102,6 +103,18 @@ def test_of_two_dancers_it_is_said_who_is_followed_and_how_to_choose(
     ("argv", "says"),
     [
         (["k1.png"], "required: --reference"),
+        (["nosuch.png"], "nosuch.png does not exist. Check the spelling of the path."),
+        (["k1.png", "nosuch.png", "-o", "f.mp4"], "nosuch.png does not exist."),
+        (["label.png"], "label.png does not exist."),
+        (["empty"], "empty is a folder; a file is needed."),
+        (
+            ["lable", "ref.mp4", "-o", "c.json"],
+            "'lable' is neither a stage of keyweave dance nor a picture. Did you mean label? Stages: beats, label",
+        ),
+        (
+            ["Waltz"],
+            "'Waltz' is neither a stage of keyweave dance nor a picture. Stages: beats, label, mirror, plan, ren",
+        ),
         (["plan", "k1.png", "k2.png", "-o", "p.json"], "Give --labels or --choreography"),
         (["plan", "k1.png", "k2.png", "--labels", "A-1", "-o", "p.json"], "Label 2 of the choreography is '1'"),
         (["plan", "k1.png", "k2.png", "--labels", "A", "--pin", "A2", "-o", "p.json"], "--pin is 'A2'. Write a label"),
@@ -127,6 +140,27 @@ def test_of_two_dancers_it_is_said_who_is_followed_and_how_to_choose(
         (["k1.png", "k2.png", "--reference", "ref.mp4", "--masks", "empty", "-o", "f.mp4"], "has no mask for k1.png"),
         (["mirror", "k1.png", "k2.png", "--masks", "sam:toy-video", "-o", "m"], "here one of kind part is needed"),
         (["label", "ref.mp4", "--offset", "x", "-o", "c.json"], "--offset is 'x'"),
+        (["beats", "ref.mp4", "--parity", "2", "-o", "b.json"], "The first strong beat is number 0 to 1; got 2."),
+        (["beats", "ref.mp4", "--beats-by", "me", "-o", "b.json"], "librosa or beat-this:FILE; got 'me'"),
+        (
+            ["k1.png", "k2.png", "--reference", "ref.mp4", "--reference-tempo", "x2", "-o", "f.mp4"],
+            "--reference-tempo is for a dance to another song than that of the reference. Give that song as --music",
+        ),
+        (
+            [
+                "k1.png",
+                "k2.png",
+                "--reference",
+                "ref.mp4",
+                "--music",
+                "ref.mp4",
+                "--reference-offset",
+                "x",
+                "-o",
+                "f.mp4",
+            ],
+            "--reference-offset is 'x'; it should be seconds",
+        ),
         (["label", "ref.mp4", "--crop", "1,2", "-o", "c.json"], "should be 4 numbers"),
         (["label", "ref.mp4", "--beats", "k1.png", "-o", "c.json"], "k1.png is not JSON"),
         (["beats", "silent.mp4", "-o", "b.json"], "silent.mp4 has no sound"),

@@ -176,17 +176,18 @@ def written(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_convert_adapter_and_show_it(written: Path, capsys: pytest.CaptureFixture[str]):
     argv = ["models", "convert-adapter", "official", "--base", "./base", "-o", "my back.safetensors"]
     assert main(argv) == 0
-    made, use, fits = capsys.readouterr().out.splitlines()
+    made, use, whom = capsys.readouterr().out.splitlines()
     size = Path("my back.safetensors").stat().st_size
     assert made == f"my back.safetensors: 8 tensors of 4 layers, {size / 1000:.1f} kB"
     assert use == (
         "Use it with: keyweave inbetween A B --engine generative --model ./base --adapter 'my back.safetensors'"
     )
-    assert fits == "It also fits the models of more frames that were made from base."
+    assert whom == "Besides base, it says that it is for stable-video-diffusion-img2vid-xt."
     assert main(["models", "show", "./my back.safetensors"]) == 0
     shown = {line[:22].rstrip(): line[22:] for line in capsys.readouterr().out.splitlines()}
     assert (shown["name"], shown["kind"], shown["base"]) == ("svd-inbetween", "adapter", "./base")
     assert (shown["tensors"], shown["layers"]) == ("8", "4")
+    assert re.fullmatch("[0-9a-f]{64}, stable-video-diffusion-img2vid-xt", shown["fits"])
     assert "files" not in shown
     assert main(argv) == 2
     assert "my back.safetensors already exists. Pass --overwrite" in capsys.readouterr().err
@@ -194,6 +195,24 @@ def test_convert_adapter_and_show_it(written: Path, capsys: pytest.CaptureFixtur
     row = rows(capsys.readouterr().out)[-1]
     assert (row["event"], row["tensors"], row["bytes"]) == ("converted", 8, size)
     assert row["card"]["name"] == "svd-inbetween"
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_convert_adapter_says_what_it_fits(written: Path, capsys: pytest.CaptureFixture[str]):
+    from keyweave.models.adapters import is_for, read_adapter
+    from keyweave.models.finding import find
+
+    argv = ["models", "convert-adapter", "official", "--base", "./base", "-o", "x.safetensors"]
+    assert main([*argv, "--fits", "svd-xt-1-1", "me/long", "--json"]) == 0
+    row = rows(capsys.readouterr().out)[-1]
+    assert row["fits"][1:] == ["svd-xt-1-1", "me/long"]
+    assert row["card"]["recipe"].endswith("--base ./base -o x.safetensors --fits svd-xt-1-1 me/long")
+    adapter = read_adapter(Path("x.safetensors"))
+    assert is_for(adapter, find("./base"))
+    shutil.copytree("base", "svd-xt-1-1")
+    shutil.copytree("official/unet", "svd-xt-1-1/unet", dirs_exist_ok=True)  # other weights in the very layers
+    assert is_for(adapter, find("./svd-xt-1-1"))
+    assert not is_for(adapter, find(str(Path("svd-xt-1-1").rename("stable-video-diffusion-img2vid-xt").absolute())))
 
 
 def test_convert_adapter_leaves_nothing_half_made(written: Path, capsys: pytest.CaptureFixture[str]):
@@ -233,6 +252,17 @@ def test_convert_adapter_leaves_nothing_half_made(written: Path, capsys: pytest.
             "of kind features; here one of kind",
         ),
         (["show", "toy-judge", "--base", "b"], 2, "models show takes no --base. keyweave models convert-adapter does."),
+        (["show", "toy-judge", "--fits", "b"], 2, "models show takes no --fits. keyweave models convert-adapter does."),
+        (
+            ["convert-adapter", "a", "--base", "b", "-o", "c.safetensors", "--fits", "good", "./svd"],
+            2,
+            "'./svd' is no name of a model: neither a path nor a revision belongs to it. Write NAME, which is met on",
+        ),
+        (
+            ["convert-adapter", "a", "--base", "b", "-o", "c.safetensors", "--fits", "hub:a/b@main"],
+            2,
+            "'hub:a/b@main' is no name of a model",
+        ),
         (["verify", "-o", "b"], 2, "keyweave models verify takes no -o."),
         (["list", "--overwrite"], 2, "keyweave models list takes no --overwrite."),
         (["show", "none.safetensors"], 3, "There is no adapter none.safetensors. Check the spelling of the path."),

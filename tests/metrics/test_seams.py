@@ -7,9 +7,10 @@ from math import inf
 import numpy as np
 import pytest
 
+from keyweave.base.errors import InputError
 from keyweave.media.types import Frame
-from keyweave.metrics.motion import Trace, trace
-from keyweave.metrics.seams import Seam, loop_seam, noting_turns, seams
+from keyweave.metrics.motion import Trace, Walker, trace
+from keyweave.metrics.seams import Seam, end_seams, loop_seam, noting_turns, seams
 from keyweave.metrics.warping_error import Estimate
 
 Draw = Callable[..., Frame]
@@ -126,6 +127,33 @@ def test_keyframes_too_close_to_one_another_have_no_neighbours(square: Draw):
 
 def test_the_ends_of_a_clip_are_no_seams(square: Draw):
     assert seams(trace(square(10 + 2 * k) for k in range(8)), {0, 7}) == ()
+
+
+def test_how_a_clip_leaves_one_keyframe_and_comes_to_the_other(square: Draw, flat: Draw):
+    clip = [square(10 + 2 * k) for k in range(12)]
+    assert [seam.faults for seam in end_seams(trace(clip))] == [(), ()]
+    late = [square(10 + 2 * k + (6 if k else 0)) for k in range(12)]
+    first, last = end_seams(trace(late))
+    assert first.step.ratio == pytest.approx(4)
+    assert (first.faults, last.faults) == (("step jump",), ())
+    pale = [*clip[:-1], square(32, ground=40)]
+    assert [seam.faults for seam in end_seams(trace(pale))] == [(), ("step jump", "color jump")]
+    assert [seam.step.kind for seam in end_seams(trace([flat(1), flat(2)]))] == ["unknown"] * 2
+
+
+def test_what_is_walked_through_on_the_way_is_what_is_traced():
+    rng = np.random.default_rng(0)
+    for channels in (3, 4):
+        clip = [rng.integers(0, 256, (6, 8, channels), np.uint8) for _ in range(5)]
+        walker = Walker()
+        for one, other in zip(walker.watch(iter(clip)), clip, strict=True):
+            assert one is other
+        seen = trace(clip)
+        assert walker.walk.closing == seen.closing
+        assert np.array_equal(walker.walk.steps, seen.steps)
+        assert np.array_equal(walker.walk.colors, seen.colors)
+    with pytest.raises(InputError, match="holds no frame"):
+        _ = Walker().walk
 
 
 def test_among_still_frames_nothing_stands_out(flat: Draw):

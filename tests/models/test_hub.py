@@ -14,8 +14,10 @@ import pytest
 
 from keyweave.base.errors import InputError, KeyweaveError, MediaError, MissingExtra, ModelError, ModelNotFound
 from keyweave.base.progress import Event, Progress
+from keyweave.models import hub
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.finding import find
+from keyweave.models.licences import LicenceNotAcceptedError, accept
 
 huggingface_hub: Any = importlib.import_module("huggingface_hub")
 errors: Any = importlib.import_module("huggingface_hub.errors")
@@ -104,7 +106,7 @@ def refused(ref: str, error: type[KeyweaveError], words: str, kind: Any = None) 
 
 
 def test_only_what_is_needed_is_downloaded(shelf: Shelf, tiny: Path, heard: list[Event]):
-    (tiny / "README.md").write_text("---\nlicense: openrail++\n---\n")
+    (tiny / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
     junk = ("svd.safetensors", "LICENSE.md", "script.py", "unet/diffusion_pytorch_model.fp16.safetensors",
             "unet/diffusion_pytorch_model.bin", "image.png", "clip/model.safetensors", "a/b/c.json")  # fmt: skip
     for name in junk:
@@ -120,7 +122,7 @@ def test_only_what_is_needed_is_downloaded(shelf: Shelf, tiny: Path, heard: list
     assert said(heard) == [
         f"say: hub:someone/svd@main: downloading {weights / 1e6:,.1f} MB.",
         (
-            "say: someone/svd comes under the licence openrail++; read it at https://huggingface.co/someone/svd before"
+            "say: someone/svd comes under the licence apache-2.0; read it at https://huggingface.co/someone/svd before"
             " you publish what it makes."
         ),
     ]
@@ -128,6 +130,33 @@ def test_only_what_is_needed_is_downloaded(shelf: Shelf, tiny: Path, heard: list
     heard.clear()
     find(REF, progress=Progress("job", heard.append))
     assert (shelf.taken, heard) == ([], [])
+
+
+def test_weights_under_a_licence_that_is_not_free_come_once_it_is_agreed_to(shelf: Shelf, tiny: Path):
+    (tiny / "README.md").write_text("---\nlicense: other\nlicense_name: research-only\n---\n")
+    words = (
+        "someone/svd comes under the licence research-only, which is not free for all uses; read it at https://hugging"
+    )
+    refused(REF, LicenceNotAcceptedError, words)
+    assert not [name for name in shelf.taken if name.endswith(".safetensors")]
+    accept("someone/svd", "research-only")
+    assert find(REF).kind == "image-to-video"
+
+
+def test_what_is_in_the_cache_is_asked_about_too(cache: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    (tiny / "README.md").write_text("---\nlicense: openrail\n---\n")
+    keep(cache, tiny)
+    for ref in (REF, f"{REF}@{COMMIT}"):
+        refused(ref, LicenceNotAcceptedError, "someone/svd comes under the licence openrail, which is not free")
+    monkeypatch.setenv("KEYWEAVE_ACCEPT_LICENCE", "someone/svd")
+    assert find(REF).kind == "image-to-video"
+
+
+def test_nobody_else_reaches_the_hub():
+    """Whoever asks for a licence must be the only door."""
+    rooms = Path(hub.__file__).parents[1]
+    naming = {path.name for path in rooms.rglob("*.py") if "snapshot_download" in path.read_text()}
+    assert naming == {"hub.py"}
 
 
 def test_each_family_has_parts_of_its_own(shelf: Shelf, tiny_qwen: tuple[Path, Path], tmp_path: Path):

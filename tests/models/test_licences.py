@@ -1,13 +1,14 @@
-"""A licence is told once."""
+"""A licence is told once, and asked for once if it is not free."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from keyweave.base.errors import MediaError
 from keyweave.base.progress import Event, Progress
 from keyweave.models import licences
-from keyweave.models.licences import licence_of, tell_once
+from keyweave.models.licences import VARIABLE, LicenceNotAcceptedError, accept, licence_of, refuse_unaccepted, tell_once
 
 OPEN_RAIL = "---\nlicense: openrail++\ntags:\n- video\n---\n# About\n"
 
@@ -53,6 +54,62 @@ def test_it_is_said_once_and_again_when_it_changes(heard: list[Event], state: Pa
         ("say", "a/b comes under the licence gpl; read it at https://hub/a/b before you publish what it makes."),
     ]
     assert json.loads((state / "licences.json").read_text()) == {"a/b": "gpl", "a/c": "unknown"}
+
+
+@pytest.mark.parametrize("licence", ["apache-2.0", "MIT", "cc-by-4.0", "gpl-3.0 (https://x.y)", None])
+def test_what_is_free_is_not_asked_for(licence: str | None):
+    refuse_unaccepted("a/b", licence, page="https://hub/a/b")
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "flux-1-dev-non-commercial-license",
+        "stable-video-diffusion-community (https://x.y)",
+        "openrail++",
+        "cc-by-nc-4.0",
+        "other",
+        "mitigated",
+    ],
+)
+def test_what_is_not_free_is_asked_for_until_it_is_agreed_to(licence: str, state: Path, heard: list[Event]):
+    for _ in range(2):
+        with pytest.raises(LicenceNotAcceptedError) as fault:
+            refuse_unaccepted("a/b", licence, page="https://hub/a/b")
+    assert fault.value.exit_code == 2
+    assert str(fault.value) == (
+        f"a/b comes under the licence {licence}, which is not free for all uses; read it at https://hub/a/b. If you "
+        "agree to it, say so once with --accept-licence a/b, or in the environment with KEYWEAVE_ACCEPT_LICENCE=a/b."
+    )
+    accept("a/b", licence)
+    refuse_unaccepted("a/b", licence, page="https://hub/a/b")
+    tell(heard, "a/b", licence)
+    assert heard == []  # who agreed to it was told
+    for repo, other in (("a/c", licence), ("a/b", f"{licence}-2")):
+        with pytest.raises(LicenceNotAcceptedError):
+            refuse_unaccepted(repo, other, page="https://hub/a/b")
+    assert json.loads((state / "accepted-licences.json").read_text()) == {"a/b": licence}
+
+
+def test_that_it_was_told_before_is_no_agreement(heard: list[Event]):
+    tell(heard, "a/b", "openrail")
+    with pytest.raises(LicenceNotAcceptedError):
+        refuse_unaccepted("a/b", "openrail", page="https://hub/a/b")
+
+
+def test_the_environment_may_agree(monkeypatch: pytest.MonkeyPatch):
+    for text in ("a/b", "c/d, a/b", "a/b c/d"):
+        monkeypatch.setenv(VARIABLE, text)
+        refuse_unaccepted("a/b", "openrail", page="https://hub/a/b")
+    monkeypatch.setenv(VARIABLE, "a/bc,a")
+    with pytest.raises(LicenceNotAcceptedError):
+        refuse_unaccepted("a/b", "openrail", page="https://hub/a/b")
+
+
+def test_an_agreement_that_cannot_be_remembered_is_said(state: Path):
+    state.parent.write_text("a file where the folder should be")
+    with pytest.raises(MediaError):
+        accept("a/b", "openrail")
 
 
 @pytest.mark.parametrize("text", ["[]", "{", ""])

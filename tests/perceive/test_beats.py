@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keyweave.base.errors import InputError, MissingExtra, ModelError, ModelNotFound
+from keyweave.base.errors import InputError, KeyweaveError, MissingExtra, ModelError, ModelNotFound
 from keyweave.base.extras import EXTRA_OF
 from keyweave.base.progress import SILENT, Event, Progress
+from keyweave.base.recipe import sha256_of_file
 from keyweave.media.types import Audio
 from keyweave.perceive.beat_this import BeatThis
 from keyweave.perceive.beats import Beats, find_beats, on_the_grain
+from keyweave.perceive.listeners import LIBROSA, listener_of
 from keyweave.perceive.pulse import Pulse, listen
 from keyweave.toyworld.songs import SOUND_RATE, song
 
@@ -150,14 +152,81 @@ def test_offset_and_parity_are_obeyed_and_the_samples_may_be_stereo(drummed: tup
     assert max(late.times) <= 12
 
 
-def test_noise_and_talk_are_doubted():
+def hiss(level: float, seconds: float) -> Audio:
     chance = np.random.default_rng(4)
-    noise = Audio((0.1 * chance.standard_normal((10 * RATE, 1))).astype(np.float32), RATE)
-    t = np.arange(int(0.3 * RATE)) / RATE
-    syllables = [(at, 0.4 * np.sin(2 * np.pi * chance.uniform(120, 900) * t) * np.hanning(len(t)))
-                 for at in np.cumsum(chance.uniform(0.12, 0.7, 30)) if at < 11]  # fmt: skip
-    for sound in (noise, played(syllables, 12)):
-        assert any("it may be speech or noise" in note for note in find_beats(sound).notes)
+    return Audio((level * chance.standard_normal((int(seconds * RATE), 1))).astype(np.float32), RATE)
+
+
+def talk(seed: int, seconds: float) -> Audio:
+    """Words of voiced syllables with consonants between them, and pauses."""
+    chance, events, at = np.random.default_rng(seed), list[tuple[float, np.ndarray]](), 0.2
+    while at < seconds - 2:
+        for _ in range(chance.integers(2, 7)):
+            t = np.arange(int(chance.uniform(0.08, 0.25) * RATE)) / RATE
+            pitch = chance.uniform(100, 220)
+            voice = sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 20)) * np.hanning(len(t))
+            events.append((at, 0.1 * voice))
+            at += len(t) / RATE
+            if chance.random() < 0.5:
+                events.append((at, 0.05 * chance.standard_normal(int(0.04 * RATE))))
+            at += chance.uniform(0, 0.08)
+        at += chance.uniform(0.15, 0.7)
+    return played(events, seconds)
+
+
+def mixed(*sounds: Audio) -> Audio:
+    return Audio(np.sum([sound.samples for sound in sounds], axis=0), RATE)
+
+
+@pytest.mark.parametrize(
+    ("sound", "said"),
+    [
+        (clicks([4.0], 9), "Something sets in only 1 time, and beats need 4 or more."),
+        (clicks([3.0, 6.3], 9), "Something sets in only 2 times, and beats need 4 or more."),
+        (clicks([2.0, 4.0, 7.3], 9), "Something sets in only 3 times"),
+        (played([(0.0, 0.3 * np.sin(900 * np.arange(8 * RATE) / RATE))], 9), "and beats need 4 or more"),
+        (mixed(clicks([4.0], 9), hiss(1e-3, 9)), "Little of this sound repeats from beat to beat (0.0"),
+        (mixed(clicks([3.0, 6.3], 9), hiss(1e-3, 9)), "Little of this sound repeats from beat to beat (0.0"),
+        (hiss(0.1, 10), "where songs have 0.25 or more); it may be speech or noise."),
+        (hiss(3e-4, 10), "it may be speech or noise."),
+        (talk(3, 12), "it may be speech or noise."),
+    ],
+    ids=["one", "two", "three", "tone", "one in noise", "two in noise", "noise", "faint noise", "talk"],
+)
+def test_where_there_is_no_evidence_no_beat_is_invented(sound: Audio, said: str):
+    with pytest.raises(InputError) as fault:
+        find_beats(sound)
+    assert fault.value.message.startswith(f"No beat was found in {float(sound.duration):.1f} s of sound. ")
+    assert said in fault.value.message
+    hint = fault.value.hint
+    assert hint is not None
+    assert '{"keyweave beats": 1, "beats": [0.5, 1.0, 1.5]}' in hint  # which the command line takes, as tested there
+
+
+@pytest.mark.parametrize(
+    ("known", "seconds"),
+    [(grid(60, 5), 5), (grid(120, 3.2), 3.2), (grid(120, 30, start=20.2), 30), (grid(110, 8), 40)],
+    ids=["four slow ones", "three seconds", "after a silence", "before one"],
+)
+def test_few_beats_are_enough(known: list[float], seconds: float):
+    found = find_beats(mixed(drums(known, seconds), hiss(1e-4, seconds)))
+    assert len(misses(found, known)) >= 0.8 * len(known)
+
+
+def test_what_hardly_repeats_is_doubted():
+    """A piano that hurries and waits."""
+    chance, t = np.random.default_rng(4), np.arange(int(1.2 * RATE)) / RATE
+    starts = 0.5 + np.cumsum(0.5 * np.exp(chance.normal(0, 0.2, 34)))
+    strings = 220 * 2 ** (chance.integers(0, 24, 34) / 12)
+    tone = [0.3 * sum(np.sin(2 * np.pi * f * k * t) / k**2 for k in (1, 2, 3, 4)) * np.exp(-3 * t) for f in strings]
+    (note, *_) = find_beats(played(list(zip(starts, tone, strict=True)), starts[-1] + 1.3)).notes
+    assert "Little of this sound repeats from beat to beat (0." in note
+
+
+def test_moments_are_counted_in_clicks():
+    for known in ([4.0], grid(100, 4), grid(100, 9)):
+        assert listen(clicks(known, 9), SILENT).moments() == pytest.approx(len(known), rel=0.2)
+    assert flat_pulse(np.zeros(100)).moments() == 0
 
 
 def test_the_first_time_is_told_to_be_slow(drummed: tuple[Audio, list[float]], monkeypatch: pytest.MonkeyPatch):
@@ -216,7 +285,7 @@ def test_what_is_no_song_is_refused(sound: Audio, asked: dict[str, Any], said: s
 
 
 def test_a_song_that_leaves_no_beat_is_refused(drummed: tuple[Audio, list[float]]):
-    with pytest.raises(InputError, match=r"No beat was found in 12.0 s of sound. Choose another song, or set"):
+    with pytest.raises(InputError, match="Moved by -60 s, the beats leave the song. Choose another offset."):
         find_beats(drummed[0], offset=F(-60))
 
 
@@ -226,7 +295,7 @@ def test_times_are_told_to_the_millisecond_once_and_within_the_song():
 
 
 class FakeNetwork:
-    """As the package documents its `Audio2Beats`."""
+    """As the package documents its `Audio2Beats`; its beats are two a second, every fourth the first of a bar."""
 
     def __init__(self, checkpoint_path: str, device: str, dbn: bool) -> None:
         if Path(checkpoint_path).read_bytes() != b"tensors":
@@ -237,17 +306,78 @@ class FakeNetwork:
         return np.array([0.52, 1.02, 1.5, 2.0, 2.52, 3.0]), np.array([1.02, 3.0])
 
 
-def test_beat_this_tells_parity_by_downbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Beat This! as if it were installed, and its checkpoint."""
     monkeypatch.setitem(sys.modules, "beat_this", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "beat_this.inference", SimpleNamespace(Audio2Beats=FakeNetwork))
-    with pytest.raises(ModelNotFound, match=r"no checkpoint of Beat This! at .*final0.ckpt. Download final0.ckpt"):
-        BeatThis(tmp_path / "final0.ckpt")
     (tmp_path / "final0.ckpt").write_bytes(b"tensors")
-    found = BeatThis(tmp_path / "final0.ckpt")(clicks(grid(120, 4), 4), progress=SILENT)
-    assert found == Beats((F(13, 25), F(51, 50), F(3, 2), F(2), F(63, 25), F(3)), 1, 1.0)
-    (tmp_path / "other.ckpt").write_bytes(b"pickle")
-    with pytest.raises(ModelError, match="is no checkpoint of Beat This!: bad magic number"):
-        BeatThis(tmp_path / "other.ckpt")
+    return tmp_path / "final0.ckpt"
+
+
+def test_beat_this_tells_parity_by_downbeats(checkpoint: Path):
+    sound, tracker = clicks(grid(120, 4), 4), BeatThis(checkpoint)
+    times = (F(13, 25), F(51, 50), F(3, 2), F(2), F(63, 25), F(3))
+    assert find_beats(sound, tracker=tracker) == Beats(times, 1, 1.0)
+    assert find_beats(sound, tracker=tracker, tempo="x0.5").times == times[1::2]
+    twice = find_beats(sound, tracker=tracker, tempo="x2")
+    assert twice.times[::2] == times
+    assert (twice.parity, twice.sureness) == (0, 1.0)  # the downbeats are the third and the last of eleven
+    later = find_beats(sound, tracker=tracker, offset=F(-1, 50), parity=0)
+    assert later.times == tuple(at - F(1, 50) for at in times)
+    assert (later.parity, later.sureness) == (0, -1.0)
+
+
+def test_beat_this_in_three(monkeypatch: pytest.MonkeyPatch, checkpoint: Path):
+    beats = np.arange(12) / 2
+    monkeypatch.setattr(FakeNetwork, "__call__", lambda *_: (beats, beats[2::3]))
+    sound = clicks(grid(120, 6), 6)
+    assert find_beats(sound, tracker=BeatThis(checkpoint), together=3).parity == 2
+    (note,) = find_beats(sound, tracker=BeatThis(checkpoint)).notes
+    assert "this may be in 3/4" in note
+
+
+def test_beat_this_that_hears_nothing_says_so(monkeypatch: pytest.MonkeyPatch, checkpoint: Path):
+    monkeypatch.setattr(FakeNetwork, "__call__", lambda *_: (np.zeros(0), np.zeros(0)))
+    with pytest.raises(InputError, match="No beat was found in 4.0 s of sound"):
+        find_beats(clicks([1.0], 4), tracker=BeatThis(checkpoint))
+    monkeypatch.setattr(FakeNetwork, "__call__", lambda *_: (np.arange(8) / 2, np.zeros(0)))
+    assert "hard to hear" in find_beats(clicks([1.0], 4), tracker=BeatThis(checkpoint)).notes[0]
+
+
+def test_who_listens_is_named_with_their_checkpoint(checkpoint: Path):
+    assert listener_of("librosa") == LIBROSA
+    found = listener_of(f"beat-this:{checkpoint}")
+    assert isinstance(found.tracker, BeatThis)
+    assert found.mark == f"beat-this:final0.ckpt {sha256_of_file(checkpoint)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        (
+            "beat-this",
+            ModelNotFound,
+            "Beat This! needs its checkpoint. Download final0.ckpt as the page of the package",
+        ),
+        ("beat-this:", ModelNotFound, "Beat This! needs its checkpoint."),
+        ("beat-this:none.ckpt", ModelNotFound, "There is no checkpoint of Beat This! at none.ckpt. Download final0"),
+        ("beat-this:{}/other.ckpt", ModelError, "other.ckpt is no checkpoint of Beat This!: bad magic number."),
+        ("madmom", InputError, "Beats are found by librosa or beat-this:FILE; got 'madmom'."),
+        ("librosa:x", InputError, "Beats are found by librosa or beat-this:FILE; got 'librosa:x'."),
+    ],
+)
+def test_who_cannot_listen_is_refused(checkpoint: Path, text: str, error: type[KeyweaveError], said: str):
+    checkpoint.with_name("other.ckpt").write_bytes(b"pickle")
+    with pytest.raises(error) as fault:
+        listener_of(text.format(checkpoint.parent))
+    assert said in str(fault.value)
+
+
+def test_what_beat_this_itself_does_not_find_is_no_damage(checkpoint: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "beat_this.inference", None)
+    with pytest.raises(ModuleNotFoundError):
+        BeatThis(checkpoint)
 
 
 @pytest.mark.parametrize("package", ["librosa", "beat_this"])

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError, KeyweaveError
 from keyweave.media.pictures.images import write_image
@@ -77,6 +79,19 @@ def test_the_background_is_what_is_seen_outside_of_masks():
     assert (background[2] == 20).all()
     assert hidden.sum() == 1
     assert hidden[3, 3]
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.sampled_from([1, 63, 64, 65, 130]))
+def test_the_background_is_the_median_that_numpy_tells(count: int, seed: int, height: int):
+    chance = np.random.default_rng(seed)
+    frames = chance.integers(0, 256, (count, height, 2, 3), np.uint8)
+    masks = chance.random((count, height, 2)) < chance.random()
+    shown = np.where(masks[..., None], np.nan, frames.astype(np.float64))
+    hidden = masks.all(axis=0)
+    shown[:, hidden] = 0
+    background, found = shared_background(list(frames), masks)
+    assert np.array_equal(found, hidden)
+    assert np.array_equal(background, np.nanmedian(shown, axis=0).round())
 
 
 def test_growing_and_taking_away():

@@ -56,6 +56,15 @@ def test_a_warp_that_is_none_is_refused(knots):
         Warp(tuple((F(a), F(b)) for a, b in knots))
 
 
+def test_only_what_shows_through_is_transparent():
+    opaque, clear = image(255, channels=4), image(255, channels=4)
+    clear.pixels[2, 1, 3] = 254
+    assert not Between(image(), image(9)).is_transparent
+    assert not Between(opaque, opaque).is_transparent
+    assert Between(opaque, clear).is_transparent
+    assert Between(clear, opaque).is_transparent
+
+
 def test_a_timeline_through_keyframes_has_exact_times():
     times = (F(0), F(1, 3), F(7, 5))
     timeline = Timeline.through([Keyframe(image(k), at) for k, at in enumerate(times)])

@@ -16,6 +16,8 @@ from keyweave.base.recipe import sha256_of_file
 from keyweave.media.pictures.images import read_image, write_image
 from keyweave.media.types import Image
 from keyweave.models.people import find_people
+from keyweave.perceive.beats import check_asked
+from keyweave.perceive.listeners import LIBROSA, Listener
 from keyweave.perceive.tracks import read_track, write_track
 from keyweave.systems.dance.files import (
     BeatsFile,
@@ -31,7 +33,7 @@ from keyweave.systems.dance.matrix_chart import matrix_chart
 from keyweave.systems.dance.mirror import Keyframes, mirror_keyframes
 from keyweave.systems.dance.options import DanceOptions
 from keyweave.systems.dance.plan_chart import plan_chart
-from keyweave.systems.dance.segments import keyframe_times
+from keyweave.systems.dance.segments import beats_together, keyframe_times
 from keyweave.systems.dance.stages import (
     Masks,
     Wishes,
@@ -82,22 +84,29 @@ class Reference:
 
 @dataclass(frozen=True)
 class Hearing:
-    """How beats are found; see `perceive.beats.find_beats`."""
+    """How beats are found, and by whom; see `perceive.beats.find_beats`. What cannot be is refused at once."""
 
     tempo: Any = "x1"
     offset: Fraction = Fraction(0)
     parity: int | None = None
     meter: Any = "4/4"
+    listener: Listener = LIBROSA
+
+    def __post_init__(self) -> None:
+        check_asked(self.tempo, self.parity, beats_together(self.meter))
 
     @property
     def words(self) -> str:
         """What is asked, the same for the same."""
-        return f"tempo {self.tempo} offset {self.offset} parity {self.parity} meter {self.meter}"
+        return (
+            f"tempo {self.tempo} offset {self.offset} parity {self.parity} meter {self.meter} by {self.listener.mark}"
+        )
 
     def beats(self, song: Path, progress: Progress) -> BeatsFile:
         """Find the beats of a song."""
         return beats_of(
             song,
+            listener=self.listener,
             tempo=self.tempo,
             offset=self.offset,
             parity=self.parity,
@@ -296,7 +305,12 @@ def job_of(
         )
     options = read_options(
         DanceOptions,
-        {**given, "walk": plan.walk[: 2 * count], "beats": keyframe_times(divided[:count])},
+        {
+            **given,
+            "walk": plan.walk[: 2 * count],
+            "beats": keyframe_times(divided[:count]),
+            "heard_by": beats.heard_by,
+        },
     )
     job = Job(
         "dance",

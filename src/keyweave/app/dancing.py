@@ -76,6 +76,7 @@ def make_dance(
     *,
     song: Path | None = None,
     hearing: Hearing | None = None,
+    reference_hearing: Hearing | None = None,
     wishes: Wishes | None = None,
     masks: str | None = None,
     mirrored: Path | None = None,
@@ -95,7 +96,8 @@ def make_dance(
         reference: the dance to follow.
         output: the film.
         song: what is danced to; that of the reference without.
-        hearing: how beats are found.
+        hearing: how the beats of the song are found.
+        reference_hearing: how those of the reference are, where there is another song; as usual without.
         wishes: what is asked of the plan.
         masks: see `masks_of`; of the mirrored keyframes too where these are given.
         mirrored: a folder that `keyweave dance mirror` made of these keyframes.
@@ -106,6 +108,7 @@ def make_dance(
         progress: a part for each stage.
     """
     hearing = hearing or Hearing()
+    followed = hearing if song is None else reference_hearing or Hearing()
     folder = folder_beside(output)
     check_output(output, overwrite=overwrite)
     read_options(DanceOptions, {**(given or {}), "walk": (1, 2), "beats": ("0", "1")})  # before minutes of work
@@ -115,7 +118,7 @@ def make_dance(
     cut_by = masks_of(masks, others or keyframes, progress=progress)
     with _not_left_empty(folder), progress.part("planning", 0.5) as part:
         kept = _Kept(folder, anew=overwrite, progress=part)
-        choreography = kept.choreography(reference, hearing)
+        choreography = kept.choreography(reference, followed)
         heard = choreography if song is None else kept.beats(song, hearing)
         plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by, others)
     job, notes = job_of(

@@ -37,6 +37,7 @@ class Engine:
         reach: how far beyond its two pictures it can go, where an easing overshoots.
         model: the embedded model that it draws with if none is named; engines without one learnt nothing.
         fills: the engine that draws what lies between the times that its model knows.
+        opaque: whether it knows no transparency.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Engine:
     reach: Fraction = Fraction(0)
     model: str | None = None
     fills: str = ""
+    opaque: bool = False
 
     def bind(self, options: OutputOptions, progress: Progress = SILENT) -> Bound:
         """Check the options, and find every file that the engine needs; nothing is loaded yet."""
@@ -62,11 +64,13 @@ class Engine:
     def _bind_models(self, given: dict[str, Any], progress: Progress) -> Bound:
         from keyweave.models.adapters import find_adapter  # noqa: PLC0415 - the table must be quick to read
         from keyweave.models.devices import choose  # noqa: PLC0415
-        from keyweave.models.finding import find  # noqa: PLC0415
+        from keyweave.models.finding import find, frames_of  # noqa: PLC0415
+        from keyweave.systems.inbetween.windows import joins  # noqa: PLC0415
 
         for package in ("diffusers", "transformers"):
             need(package, f"the engine {self.name}")
         model = find(given.get("model", self.model), "image-to-video", progress=progress)
+        joins(frames_of(model), given.get("windows", 1))  # which refuses too many
         marks = {"model": model.mark()}
         adapter = given.pop("adapter", model.card.adapter if model.card else None)
         if adapter not in (None, NO_ADAPTER):
@@ -102,12 +106,18 @@ class Bound:
     marks: dict[str, ModelMark] = field(default_factory=dict)
     place: Place | None = None
 
-    def load(self, keeper: Keeper | None = None) -> Inbetweener:
-        """Import the function, and load the models; clips that one of these makes are kept, and used again."""
+    def load(self, keeper: Keeper | None = None, *, chance: int = 0) -> Inbetweener:
+        """Import the function, and load the models.
+
+        Args:
+            keeper: of clips that a model makes, which are used again.
+            chance: decides what the clips of a model have in common.
+        """
         run = imported(self.row.run)
         if self.row.model is None:
             return partial(run, **self.handed)
-        return run(**self.handed, fill=partial(imported(ENGINES[self.row.fills].run), near=True), keeper=keeper)
+        fill = partial(imported(ENGINES[self.row.fills].run), near=True)
+        return run(**self.handed, fill=fill, keeper=keeper, chance=chance)
 
 
 ENGINES: dict[str, Engine] = {
@@ -130,9 +140,10 @@ ENGINES: dict[str, Engine] = {
             "generative",
             "A video model invents the motion from both pictures at once. For what goes far, turns or appears.",
             "keyweave.systems.inbetween.engine:generative",
-            takes=("model", "adapter", "sampling", "memory", "compile", "device", "dtype"),
+            takes=("model", "adapter", "sampling", "windows", "memory", "compile", "device", "dtype"),
             model="toy-video",
             fills="flow",
+            opaque=True,
         ),
     )
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keyweave.app.engines import Bound, pick
+from keyweave.app.engines import Bound, Engine, pick
 from keyweave.app.inputs import checksum_of, is_written_to
 from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
@@ -25,11 +25,15 @@ from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
 from keyweave.media.types import Audio, Clip, Image
 from keyweave.media.writers import check_crf, format_of, write_clip
+from keyweave.metrics.motion import Walker
+from keyweave.metrics.seams import loop_seam, seams
+from keyweave.timeline.film import KeyframeFilm
 from keyweave.timeline.keeping import Keeper, kept_seed
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from keyweave.metrics.seams import LoopSeam, Seam
     from keyweave.timeline.film import Film
     from keyweave.timeline.options import OutputOptions
 
@@ -78,6 +82,9 @@ class Result:
         sidecar: the recipe beside it.
         notes: what the format could not keep, as sentences.
         timings: seconds by part.
+        seams: how it passes through the keyframes within it, as it was drawn; a format that loses loses after that.
+            The change of velocity, which takes a search for motion, is only in `keyweave report`.
+        loop: how it passes from its last frame to its first; None unless it is a loop of keyframes.
     """
 
     recipe: Recipe
@@ -88,6 +95,8 @@ class Result:
     sidecar: Path | None = None
     notes: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    seams: tuple[Seam, ...] = ()
+    loop: LoopSeam | None = None
     _clip: Clip | None = None
 
     @property
@@ -128,7 +137,9 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         check_output(job.output, overwrite=job.overwrite)
         _refuse_input_as_output(job)
     _check_inputs(job, system)
-    engine = row.bind(options, progress)
+    film = system.make_film(job.inputs, options)
+    _refuse_transparency(film, row)
+    engine = row.bind(options, progress)  # which may download a model
     recipe = Recipe(
         system=system.name,
         engine=row.name,
@@ -140,7 +151,7 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         libraries={name: metadata.version(name) for name in _LIBRARIES + (_OF_MODELS if engine.place else ())},
         **({"device": engine.place.device, "dtype": engine.place.dtype} if engine.place else {}),
     )
-    return Plan(job, system, engine, options, system.make_film(job.inputs, options), recipe, began)
+    return Plan(job, system, engine, options, film, recipe, began)
 
 
 def run_job(job: Job, progress: Progress = SILENT) -> Result:
@@ -153,15 +164,18 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
     job = plan.job
     _tell(plan, progress)
     planned = time.monotonic()
-    engine = plan.engine.load(_keeper(plan))
+    engine = plan.engine.load(_keeper(plan), chance=plan.recipe.seed)
     reach, seed = plan.engine.row.reach, plan.recipe.seed
     film = plan.film
     frames = film.frames(engine, seed=seed, progress=progress, reach=reach)
+    walker = _walker(film)
+    frames = walker.watch(frames) if walker else frames
     sound = film.sound()
     if job.output is None:
         heard = None if sound is None else Audio(np.concatenate(list(sound.blocks)), sound.rate)
         clip = Clip(np.stack(list(frames)), film.rate, heard)
-        return Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(plan.began, planned), _clip=clip)
+        made = Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(plan.began, planned), _clip=clip)
+        return replace(made, **_joins(film, walker))
     written = write_clip(
         job.output,
         frames,
@@ -184,7 +198,22 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
         sidecar,
         written.notes,
         _timings(plan.began, planned),
+        **_joins(film, walker),
     )
+
+
+def _walker(film: Film) -> Walker | None:
+    """Return what follows a film that has seams: keyframes within it, or a loop."""
+    has_seams = isinstance(film, KeyframeFilm) and (film.timeline.loop or len(film.keyframes()) > 2)
+    return Walker() if has_seams else None
+
+
+def _joins(film: Film, walker: Walker | None) -> dict[str, Any]:
+    """Return how a film that was drawn passes through its seams."""
+    if walker is None or not isinstance(film, KeyframeFilm):
+        return {}
+    loop = loop_seam(walker.walk) if film.timeline.loop else None
+    return {"seams": seams(walker.walk, film.keyframes()), "loop": loop}
 
 
 def _seed(job: Job) -> int:
@@ -254,6 +283,18 @@ def _check_inputs(job: Job, system: System) -> None:
             f"{system.name} needs at least {system.fewest} pictures ({names}); got {len(job.inputs)}.",
             "Name one more picture.",
         )
+
+
+def _refuse_transparency(film: Film, row: Engine) -> None:
+    if not row.opaque or not isinstance(film, KeyframeFilm):
+        return
+    for span in film.to_draw():
+        if span.source.is_transparent:
+            raise InputError(
+                f"The engine {row.name} draws opaque pictures, and a keyframe is transparent in places, between "
+                f"{float(span.start):g} s and {float(span.stop):g} s of the film.",
+                "Flatten it, or use --engine flow.",
+            )
 
 
 def _refuse_input_as_output(job: Job) -> None:

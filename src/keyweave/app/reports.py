@@ -51,13 +51,8 @@ def report_on(path: Path, *, inputs: Sequence[Path] = (), progress: Progress = S
             f"{found.output} was made by {found.recipe.system}, from no keyframes.",
             "Measure it against another clip with keyweave compare.",
         )
-    film, rate = found.output, plan.rate
-    ends = zip(plan.timeline.ticks(rate), [*plan.timeline.spans, None], strict=True)
-    last = plan.timeline.spans[-1].source.last
-    keyframes = {tick: (span.source.first if span else last).pixels for tick, span in ends}
-    if plan.timeline.loop:
-        keyframes.pop(max(keyframes))  # it is the first frame again, and not shown twice
-    with open_frames(film, rate=rate) as source, progress.part("measuring", total=plan.frame_count) as part:
+    film, keyframes = found.output, plan.keyframes()
+    with open_frames(film, rate=plan.rate) as source, progress.part("measuring", total=plan.frame_count) as part:
         held = round(source.duration * source.rate)
         if held != plan.frame_count:
             raise InputError(

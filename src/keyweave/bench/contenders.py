@@ -1,4 +1,4 @@
-"""Who fills the pairs: generative methods, those without learning, and the real clips as a model can show them."""
+"""Who fills the pairs: generative methods, those without learning, other programs, and the real clips themselves."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import ModelMark, sha256_of_file
+from keyweave.bench.elsewhere import FOLDER, HOW, Elsewhere, elsewhere
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
 from keyweave.models.adapters import find_adapter, matrices_of, read_adapter
-from keyweave.models.folders import CONFIG, read_object
 from keyweave.models.loading import load
 from keyweave.recipes.scores import through
 from keyweave.systems.inbetween.accounts import account
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from keyweave.systems.inbetween.methods import Needs
     from keyweave.systems.inbetween.sampling import Sampling
 
-    Making = Callable[[Frame, Sequence[int], Progress], Frame]
+    Numbers = Sequence[int]  # of pairs, counted from 0
+    Making = Callable[[Frame, Numbers, Sequence[int], Progress], Frame]
 
 CEILING = "truth"
 _CLASSICAL: dict[str, tuple[Inbetweener, str]] = {
@@ -45,10 +46,14 @@ _CLASSICAL: dict[str, tuple[Inbetweener, str]] = {
     "crossfade": (crossfade, "one picture fades into the other"),
 }
 _ABSENT = {
-    name: f"{paper} is a network of its own, and keyweave has neither its code nor its weights."
-    for name, paper in (("film", "FILM"), ("dynamicrafter", "DynamiCrafter"))
+    paper.lower(): (
+        f"{paper} is a network of its own, and keyweave has neither its code nor its weights.",
+        HOW.format(f"folder:{paper}=DIR"),
+    )
+    for paper in ("FILM", "DynamiCrafter")
 }
 NAMES = (*METHODS, *_CLASSICAL, CEILING)
+_TAKEN = (*NAMES, "real")
 _OPTIONS: dict[Needs, str] = {"rotated adapter": "--adapter", "unrotated adapter": "--unrotated"}
 
 
@@ -59,7 +64,8 @@ class Contender:
     Args:
         name: what people type.
         says: what it does, in one line.
-        make: makes clips (B, F, H, W, 3) of the real ones, of which it may look at both ends; from a seed for each.
+        make: makes clips (B, F, H, W, 3) of the real ones, of which it may look at both ends; from the number of each
+            pair and a seed for each.
         by_chance: whether another seed makes another clip.
         options: what else decides what it makes, as plain values.
         models: by role, the same.
@@ -119,11 +125,14 @@ def check_names(names: Sequence[str]) -> None:
     """Refuse methods that there are not, and those that are named twice."""
     for number, name in enumerate(names):
         if name in _ABSENT:
-            raise InputError(_ABSENT[name], "Leave it out; its numbers in the paper are in the report.")
-        if name not in NAMES:
-            raise InputError(f"There is no method {name!r}.", f"Choose from: {', '.join(NAMES)}.")
-        if name in names[:number]:
-            raise InputError(f"The method {name} is named twice.", "Name each once.")
+            raise InputError(*_ABSENT[name])
+        called = _called(name)
+        if name.startswith(FOLDER) and called in _TAKEN:
+            raise InputError(f"{called} is a method of keyweave; {name} would be another.", "Choose another name.")
+        if not name.startswith(FOLDER) and name not in NAMES:
+            raise InputError(f"There is no method {name!r}.", f"Choose from: {', '.join(NAMES)}, folder:NAME=DIR.")
+        if called in map(_called, names[:number]):
+            raise InputError(f"The method {called} is named twice.", "Name each once.")
     if not names:
         raise InputError("No method is named.", f"Choose from: {', '.join(NAMES)}.")
 
@@ -131,11 +140,6 @@ def check_names(names: Sequence[str]) -> None:
 def needs_model(names: Sequence[str]) -> bool:
     """Tell whether any of the methods works with a model."""
     return any(name in METHODS or name == CEILING for name in names)
-
-
-def frames_of(model: Found) -> int:
-    """Return how many frames the clips of an image-to-video model have."""
-    return int(read_object(model.folder / "unet" / CONFIG)["num_frames"])
 
 
 def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pupil] = ()) -> list[Contender]:
@@ -147,8 +151,9 @@ def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pup
         pupils: adapters that take the place of those in `learnt`.
     """
     check_names(names)
-    places = {name: number for number, name in enumerate(names)}
+    places = {_called(name): number for number, name in enumerate(names)}
     found = [_classical(name) for name in names if name in _CLASSICAL]
+    found += [_elsewhere(elsewhere(name)) for name in names if name.startswith(FOLDER)]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
         rows = [(pupil.title, pupil.method, pupil.adapter, pupil.clips) for pupil in pupils]
@@ -164,11 +169,35 @@ def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pup
     return sorted(found, key=lambda one: places[one.name])
 
 
+def check_results(names: Sequence[str], pairs: int) -> None:
+    """Refuse what other programs made if there is not one for each pair."""
+    for name in names:
+        if name.startswith(FOLDER):
+            results = elsewhere(name)
+            for number in range(pairs):
+                results.place(number)
+
+
+def _called(name: str) -> str:
+    """Return what tables call a method."""
+    return elsewhere(name).name if name.startswith(FOLDER) else name
+
+
+def _elsewhere(results: Elsewhere) -> Contender:
+    def read(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
+        del seeds, progress
+        frames, height, width = real.shape[1:4]
+        return np.stack([results.clip(number, frames, (width, height)) for number in numbers])
+
+    says = f"what another program made, from the folder {results.folder.name}; at each time the nearest of its frames"
+    return Contender(results.name, says, read, options={"files": results.digest()})
+
+
 def _classical(name: str) -> Contender:
     fill, says = _CLASSICAL[name]
 
-    def draw(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
-        del seeds, progress
+    def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
+        del numbers, seeds, progress
         return np.stack([np.stack(list(_filled(fill, clip))) for clip in real])
 
     return Contender(name, says, draw)
@@ -219,7 +248,8 @@ def _generative(
         backward = Backward(read.rotated, matrices_of(read, model.unet, device=model.place.device))
         models["adapter"] = ModelMark(adapter.name, sha256_of_file(adapter))
 
-    def draw(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
+    def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
+        del numbers
         firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
         made = make(
             name,
@@ -254,8 +284,8 @@ def _generative(
 
 
 def _ceiling(model: VideoModel, mark: ModelMark) -> Contender:
-    def copy(real: Frame, seeds: Sequence[int], progress: Progress) -> Frame:
-        del seeds, progress
+    def copy(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
+        del numbers, seeds, progress
         return through(model, real)
 
     says = "the real clip through the model's autoencoder: what it could show at best"

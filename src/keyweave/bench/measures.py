@@ -11,6 +11,8 @@ import torch
 
 from keyweave.maths.tensors import to_tensor
 from keyweave.metrics.fidelity import mean_squared_error, psnr_of, ssim
+from keyweave.metrics.motion import Walker
+from keyweave.metrics.seams import end_seams
 from keyweave.metrics.warping_error import warping_error
 from keyweave.perceive.flow import flow_between
 from keyweave.recipes.features import SEEN
@@ -58,6 +60,7 @@ MEASURES = (
     Measure("swept", "PSNR swept, dB", True, "the same, where any actor is at any time of the real clip", True),
     Measure("ssim", "SSIM", True, "to the real frames between the keyframes"),
     Measure("ends", "ends, dB", True, "PSNR of the first and last frame as made, before keyframes take their place"),
+    Measure("seams", "seams", True, "share of the film's two ends at which no step of picture or colour stands out"),
     Measure("warping", "WE x 1000", False, "warping error of the film, by the flow of its own frames (fast, near)"),
     Measure("progress", "progress", True, "share of steps in which the actor goes the true way across", True),
     Measure("path", "path", None, "how far the actor goes, to and fro, over the true way; 1 is straight there", True),
@@ -89,6 +92,7 @@ def measure(made: Frame, footage: Footage) -> Values:
         "swept": None,
         "ssim": float(np.mean([ssim(*pair) for pair in between])) if large else None,
         "ends": _decibels(float(np.mean(ends))),
+        "seams": _whole_ends(film),
         "warping": 1000 * warping_error(film, _Estimate()).error,
         "progress": None,
         "path": None,
@@ -168,6 +172,17 @@ class _Estimate:
         pair = flow_between(a, b, "fast", near=True)
         self._back = b, a, pair.backward
         return pair.forward
+
+
+def _whole_ends(film: Frame) -> float | None:
+    """Return the share of the ends of a film (F, H, W, 3) that nothing shows to be keyframes; None of a short one."""
+    walker = Walker()
+    for frame in film:
+        walker.see(frame)
+    ends = end_seams(walker.walk)
+    if any(one.step.kind == "unknown" for one in ends):
+        return None
+    return sum(not one.faults for one in ends) / len(ends)
 
 
 def _decibels(error: float) -> float:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-_MEASURED = 1  # raised when measures change, so that none of before is taken
+_MEASURED = 2  # raised when measures change, so that none of before is taken
 _MOST, _PIXELS = 8, 8 * 128 * 128  # pairs that are filled at once, and pixels of a frame of each; toys take no more
 
-REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, _seeds, _progress: real)
+REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, *_: real)
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,9 @@ class _Batch:
         new = [k for k, clip in enumerate(clips) if clip is None]
         if new:
             real = np.stack([self.footages[k].frames for k in new])
+            numbers = [self.numbers[k] for k in new]
             with progress.part(one.name, 0) as part:
-                fresh = one.make(real, [seeds[k] for k in new], part)
+                fresh = one.make(real, numbers, [seeds[k] for k in new], part)
             for k, clip in zip(new, fresh, strict=True):
                 kept.keep_clip(digests[k], clip)
                 clips[k] = clip

@@ -39,6 +39,8 @@ methods:
   vibid, mpd                      two later samplers
   flow, crossfade                 without learning
   truth                           the real clips through the model's autoencoder: the best it could do
+  folder:NAME=DIR                 what another program made, such as folder:FILM=results: for each pair a folder of
+                                  pictures or a film, 000, 001 and so on, from keyframe to keyframe (see --keyframes)
 
 The folder keeps every clip: stopped at any moment, the same command goes on where it was, and a method that is added
 later is filled in beside the others. report.md is the page to read.
@@ -78,6 +80,7 @@ def build(name: str) -> Parser:
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
     add("--sheets", type=int, default=8, metavar="N", help="how many first pairs to show (default: 8)")
+    add("--keyframes", action="store_true", help="write the keyframes of all pairs too, for other programs to fill")
     add("--batch", type=int, metavar="N", help="pairs at once (default: 8 small ones, 1 of full size)")
     add("--memory", choices=("low", "high"), default="high", help="low: one branch after the other, 4 frames decoded")
     add("--chunk", type=int, metavar="N", help="decode so many frames at once, where memory is short")
@@ -97,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
     if args.table == bench_dance.NAME:
         return bench_dance.run(args)
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
-    from keyweave.bench.contenders import check_names, contenders, needs_model  # noqa: PLC0415
+    from keyweave.bench.contenders import check_names, check_results, contenders, needs_model  # noqa: PLC0415
+    from keyweave.bench.elsewhere import write_keyframes  # noqa: PLC0415
     from keyweave.bench.run import bench_inbetween  # noqa: PLC0415
     from keyweave.bench.summary import summarise  # noqa: PLC0415
     from keyweave.bench.table import write_report  # noqa: PLC0415
@@ -115,6 +119,9 @@ def run(args: argparse.Namespace) -> int:
         learnt = _learnt(args, progress) if needs_model(names) else None
         everybody = contenders(names, learnt, _pupils(args, names, learnt, progress))
         material = _material(args, learnt, progress)
+        check_results(names, len(material.pairs))
+        if args.keyframes:
+            write_keyframes(args.output / "keyframes", material.pairs)
         findings = bench_inbetween(
             material,
             everybody,
@@ -175,8 +182,8 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.contenders import frames_of  # noqa: PLC0415
     from keyweave.bench.pairs import GAP, folder_pairs, toyworld_pairs  # noqa: PLC0415
+    from keyweave.models.finding import frames_of  # noqa: PLC0415
     from keyweave.timeline.times import parse_size  # noqa: PLC0415
 
     try:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyweave.base.errors import InputError
+from keyweave.base.files import existing_file
+from keyweave.cli.dance_hearing import add_hearing, add_hearings, hearing_of, hearings_of
 from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
 from keyweave.cli.parser import Parser, chosen, number, seed
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from keyweave.systems.dance.labels import Label
 
 _SAYS = "Let keyframes dance: the choreography of another dance, to its song or your own, exactly on the beat."
+_PLANNED = ("walk", "beats", "heard_by")  # options of the film that its plan and its beats say
 _HOW = """\
 stages, each of which reads and writes a file that you can open, edit and feed back:
   keyweave dance beats SONG -o beats.json
@@ -44,7 +50,7 @@ class _Whole(Parser):
         add("--music", type=Path, metavar="SONG", help="what is danced to (default: the song of the reference)")
         _add_output(self, "FILM", "the film; its ending chooses the format")
         _add_dancer(self)
-        _add_hearing(self)
+        add_hearings(self)
         add_masks(self)
         add_mirrored(self)
         _add_wishes(self)
@@ -54,7 +60,22 @@ class _Whole(Parser):
         """Hand over to the parser of a stage, if one is named first."""
         if argv and argv[0] in _STAGES:
             return _STAGES[argv[0]][0]().read(argv[1:])
+        if not {"-h", "--help"} & set(argv):
+            _refuse_no_keyframe(argv)
         return super().read(argv)
+
+
+def _refuse_no_keyframe(argv: Sequence[str]) -> None:
+    """Raise if what comes first is neither a stage nor pictures; what is missing besides is worth no word then."""
+    words = list(takewhile(lambda word: not word.startswith("-"), argv))
+    if words and words[0].isalpha() and not Path(words[0]).exists():
+        near = difflib.get_close_matches(words[0].lower(), _STAGES, 1)
+        raise InputError(
+            f"{words[0]!r} is neither a stage of keyweave dance nor a picture.",
+            f"{f'Did you mean {near[0]}? ' if near else ''}Stages: {', '.join(_STAGES)}.",
+        )
+    for word in words:
+        existing_file(Path(word))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,12 +102,14 @@ def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.app.dancing import make_dance  # noqa: PLC0415
     from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
 
+    song, reference = hearings_of(args)
     made = make_dance(
         args.inputs,
         _reference(args, args.reference),
         args.output,
         song=args.music,
-        hearing=_hearing(args),
+        hearing=song,
+        reference_hearing=reference,
         wishes=_wishes(args, len(args.inputs)),
         masks=args.masks,
         mirrored=args.mirrored,
@@ -106,7 +129,7 @@ def _beats(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     check_name(args.output, BeatsFile)
     refuse_existing(args.output, overwrite=args.overwrite)
-    made = _hearing(args).beats(args.song, progress)
+    made = hearing_of(args).beats(args.song, progress)
     write_file(args.output, made, overwrite=args.overwrite)
     found = f"{len(made.beats)}, {made.tempo:g} a minute; the first strong one is number {made.parity}"
     return {"beats": found, "written": str(args.output), "notes": list(made.notes)}
@@ -120,7 +143,7 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     refuse_existing(args.output, overwrite=args.overwrite)  # before the song is listened to
     truth = None if args.annotated is None else read_labels(args.annotated)
-    hearing = _hearing(args)
+    hearing = hearing_of(args)
     beats = read_file(args.beats, BeatsFile) if args.beats else hearing.beats(args.dance, progress)
     reference = _reference(args, args.dance)
     made = write_labels_of(args.output, reference, beats, overwrite=args.overwrite, progress=progress)
@@ -148,7 +171,6 @@ def _agreement(labels: Sequence[Label], truth: Sequence[Label]) -> str:
 
 def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from keyweave.app.dance_stages import write_plan_of  # noqa: PLC0415
-    from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.systems.dance.files import ChoreographyFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import read_labels  # noqa: PLC0415
     from keyweave.systems.dance.stages import masks_of, mirrored_in, story  # noqa: PLC0415
@@ -204,7 +226,7 @@ def _beats_parser() -> Parser:
     def fill(parser: Parser) -> None:
         parser.add_argument("song", type=Path, metavar="SONG", help="a sound file, or a film that has a song")
         _add_output(parser, "FILE", "the beats (.json)")
-        _add_hearing(parser)
+        add_hearing(parser)
 
     return _parser("beats", "Find the beats of a song.", "SONG -o beats.json [options]", fill)
 
@@ -216,7 +238,7 @@ def _label_parser() -> Parser:
         parser.add_argument("--beats", type=Path, metavar="FILE", help="beats to take instead of those that are heard")
         parser.add_argument("--annotated", metavar="LABELS", help="the right labels: say how well those found agree")
         _add_dancer(parser)
-        _add_hearing(parser)
+        add_hearing(parser)
 
     return _parser("label", "Name the motions of a dance: A-A'-B-...", "DANCE -o choreography.json [options]", fill)
 
@@ -286,14 +308,6 @@ def _add_dancer(parser: Parser) -> None:
     add("--mirror-threshold", type=number, metavar="D", help="the same for mirror images (default: 1.15 as much)")
 
 
-def _add_hearing(parser: Parser) -> None:
-    add = parser.add_argument
-    add("--tempo", choices=("x1", "x2", "x0.5"), default="x1", help="take as many beats, twice or half as many")
-    add("--offset", default="0", metavar="S", help="seconds by which all beats come later; may be below 0")
-    add("--parity", choices=("0", "1", "2"), help="the number of the first strong beat (default: as heard)")
-    add("--meter", choices=("4/4", "3/4"), default="4/4", help="how many beats a bar has (default: 4/4)")
-
-
 def _add_wishes(parser: Parser) -> None:
     add = parser.add_argument
     pin = "keyframes that a label must have, such as A=2>5 or B=1>3m for the mirrored third; repeatable"
@@ -313,13 +327,13 @@ def _add_film(parser: Parser) -> None:
     engines = SYSTEMS["dance"].engines
     parser.add_argument("--engine", choices=engines, help=f"who draws the in-betweens (default: {engines[0]})")
     parser.add_argument("--seed", type=seed, metavar="N", help="decides all chance; drawn and recorded if not given")
-    parser.add_model(DanceOptions, without=("walk", "beats"))
+    parser.add_model(DanceOptions, without=_PLANNED)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
     from keyweave.systems.dance.options import DanceOptions  # noqa: PLC0415
 
-    return {name: value for name, value in chosen(args, DanceOptions).items() if name not in ("walk", "beats")}
+    return {name: value for name, value in chosen(args, DanceOptions).items() if name not in _PLANNED}
 
 
 def _reference(args: argparse.Namespace, film: Path) -> Any:
@@ -329,21 +343,7 @@ def _reference(args: argparse.Namespace, film: Path) -> Any:
     return Reference(film, args.poses, args.dancer, crop, args.threshold, args.mirror_threshold)
 
 
-def _hearing(args: argparse.Namespace) -> Any:
-    from fractions import Fraction  # noqa: PLC0415
-
-    from keyweave.app.dance_stages import Hearing  # noqa: PLC0415
-    from keyweave.base.errors import InputError  # noqa: PLC0415
-
-    try:
-        offset = Fraction(args.offset)
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"--offset is {args.offset!r}; it should be seconds, such as 0.02 or -0.1.") from None
-    return Hearing(args.tempo, offset, None if args.parity is None else int(args.parity), args.meter)
-
-
 def _wishes(args: argparse.Namespace, keyframes: int) -> Any:
-    from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.systems.dance.stages import Wishes, read_pins  # noqa: PLC0415
 
     moves = {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from keyweave.base.errors import Cancelled, InputError, KeyweaveError
 from keyweave.base.version import VERSION
+from keyweave.cli.licences import accepted_in, with_licences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,8 @@ def main(argv: Sequence[str]) -> int:
         argv.remove("--debug")
     as_json = "--json" in argv
     try:
-        return _dispatch(argv)
+        argv, accepted = accepted_in(argv)
+        return with_licences(lambda: _dispatch(argv), accepted, ask=not as_json)
     except KeyweaveError as fault:
         if debug:
             traceback.print_exc()
@@ -139,6 +141,8 @@ options:
   -h, --help      show this; after a command, its own help
   -V, --version   print the version
   --debug         after a command: show the traceback of an error
+  --accept-licence OWNER/NAME
+                  after a command: agree to the licence of a model of the hub that is not free for all uses
 
 Start with `keyweave demo`.
 Exit codes: 0 done, 2 bad input, 3 something must be installed, 4 no solution, 130 stopped, 1 a bug of ours."""

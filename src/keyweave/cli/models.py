@@ -23,7 +23,8 @@ verbs:
             poses, faces and outlines of people, which pip fetches (36 MB)
   convert-adapter
             take from the checkpoint of Generative Inbetweening's authors, a folder, what sets it apart from the model
-            that it was tuned from (--base), and write that as an adapter (-o)
+            that it was tuned from (--base), and write that as an adapter (-o); it says that it is for that model and
+            for those that --fits names, and is doubted on any other
 
 names:
   toy-video, toy-features    models that come with keyweave
@@ -41,6 +42,8 @@ def build(name: str) -> Parser:
     parser.add_argument("verb", choices=tuple(_VERBS), help="what to do")
     parser.add_argument("name", nargs="?", metavar="NAME", help="which model; see below")
     parser.add_argument("--base", metavar="REF", help=f"for {_CONVERT}: the model that was tuned")
+    says = f"for {_CONVERT}: other models that it is for (default: the authors' own of 25 frames)"
+    parser.add_argument("--fits", nargs="+", metavar="NAME", help=says)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"for {_CONVERT}: what is made, a {_ENDING}")
     parser.add_argument("--overwrite", action="store_true", help=f"for {_CONVERT}: replace FILE if it exists")
     parser.add_argument(
@@ -54,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what the verb says."""
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
 
-    given = [flag for flag, value in (("--base", args.base), ("-o", args.output)) if value is not None]
+    typed = (("--base", args.base), ("--fits", args.fits), ("-o", args.output))
+    given = [flag for flag, value in typed if value is not None]
     given += ["--overwrite"] * args.overwrite
     if args.verb != _CONVERT and given:
         raise InputError(f"keyweave models {args.verb} takes no {given[0]}.", f"keyweave models {_CONVERT} does.")
@@ -100,9 +104,14 @@ def _show(args: argparse.Namespace) -> int:
         card.pop(name, None)
     for name, value in (row | card | scores).items():
         if value is not None:
-            words = size_words(value) if name == "bytes" else ("no", "yes")[value] if isinstance(value, bool) else value
-            print(f"{name.replace('_', ' '):<22}{words}")
+            print(f"{name.replace('_', ' '):<22}{_words(name, value)}")
     return 0
+
+
+def _words(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return size_words(value) if name == "bytes" else ("no", "yes")[value] if isinstance(value, bool) else value
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -160,12 +169,16 @@ def _convert(args: argparse.Namespace) -> int:
         )
     if args.output.suffix != _ENDING:
         raise InputError(f"{args.output} is no name for an adapter.", f"Let it end in {_ENDING}.")
-    refuse_existing(args.output, overwrite=args.overwrite)  # before gigabytes are downloaded
-    from keyweave.models.official import convert_official  # noqa: PLC0415 - torch is slow to import
+    from keyweave.models.adapters import check_fits  # noqa: PLC0415
 
+    check_fits(args.fits or ())
+    refuse_existing(args.output, overwrite=args.overwrite)  # before gigabytes are downloaded
+    from keyweave.models.official import OF_MORE_FRAMES, convert_official  # noqa: PLC0415 - torch is slow to import
+
+    fits = args.fits or OF_MORE_FRAMES
     with watched(args.command, as_json=args.json) as progress:
         base = find(args.base, "image-to-video", progress=progress)
-        convert_official(Path(args.name), base, args.output, overwrite=args.overwrite, progress=progress)
+        convert_official(Path(args.name), base, args.output, fits=fits, overwrite=args.overwrite, progress=progress)
         progress.end()
     row = _adapter_row(str(args.output))
     if args.json:
@@ -174,7 +187,7 @@ def _convert(args: argparse.Namespace) -> int:
     words = [args.base, str(args.output)]
     use = "keyweave inbetween A B --engine generative --model {} --adapter {}".format(*map(shlex.quote, words))
     print(f"{args.output}: {row['tensors']} tensors of {row['layers']} layers, {size_words(row['bytes'])}")
-    print(f"Use it with: {use}\nIt also fits the models of more frames that were made from {base.name}.")
+    print(f"Use it with: {use}\nBesides {base.name}, it says that it is for {', '.join(fits)}.")
     return 0
 
 
@@ -230,6 +243,7 @@ def _adapter_row(name: str) -> dict[str, Any]:
         "bytes": file.stat().st_size,
         "tensors": sum(map(len, adapter.differences.values())),
         "layers": len(adapter.differences),
+        "fits": list(adapter.fits),
         "card": adapter.card.model_dump(mode="json", by_alias=True),
     }
 

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the project and run it as a job."""
     from keyweave.app.jobs import run_job  # noqa: PLC0415 - the help must be quick
     from keyweave.app.projects import job_of  # noqa: PLC0415
-    from keyweave.cli.system import show_result  # noqa: PLC0415
+    from keyweave.cli.system import show_result, show_seams  # noqa: PLC0415
     from keyweave.timeline.options import FilmOptions  # noqa: PLC0415
 
     job = job_of(args.project, args.output, over=chosen(args, FilmOptions), overwrite=args.overwrite)
@@ -42,4 +42,6 @@ def run(args: argparse.Namespace) -> int:
         result = run_job(job, progress)
         progress.end()
     show_result(result, as_json=args.json)
+    if not args.json:
+        show_seams(result)
     return 0

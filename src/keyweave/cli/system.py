@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from keyweave.app.jobs import Plan, Result
 
 # A time holds digits, points and colons; what follows a colon and begins with a letter is the easing.
+_SEAMS_SHOWN = 3
 _KEY = re.compile(r"(.+)@([\d.:/]+[fs]?)(?::([a-z].*))?")
 
 
@@ -81,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         result = run_job(job, progress)
         progress.end()
     show_result(result, as_json=args.json)
+    if not args.json:
+        show_seams(result)
     return 0
 
 
@@ -118,11 +122,23 @@ def show_result(result: Result, *, as_json: bool) -> None:
                 "duration": float(result.duration),
                 "notes": list(result.notes),
                 "timings": {name: round(seconds, 3) for name, seconds in result.timings.items()},
+                "seams": [seam.as_dict() for seam in result.seams],
+                "loop": None if result.loop is None else result.loop.as_dict(),
             }
         )
         return
     weight = f", {size_words(result.path.stat().st_size)}" if result.path.is_file() else ""
     print(f"{result.path}: {film_words(result)}{weight}, seed {result.recipe.seed}, in {result.timings['whole']:.1f} s")
+
+
+def show_seams(result: Result) -> None:
+    """Say where a film passes through a keyframe, or through its loop, otherwise than it goes elsewhere."""
+    odd = [f"frame {seam.frame} ({', '.join(seam.faults)})" for seam in result.seams if seam.faults]
+    odd += [f"the loop ({', '.join(result.loop.faults)})"] if result.loop and result.loop.faults else []
+    if odd:
+        more = f" and {len(odd) - _SEAMS_SHOWN} more" if len(odd) > _SEAMS_SHOWN else ""
+        told = shlex.join(["keyweave", "report", str(result.path)])
+        print(f"Out of the ordinary: {', '.join(odd[:_SEAMS_SHOWN])}{more}. More of it: {told}")
 
 
 def film_words(made: Result) -> str:

@@ -25,6 +25,8 @@ def opaque(frame: Frame) -> Frame:
         raise InputError(f"A frame must be uint8 of shape (height, width, 3 or 4); got {frame.dtype} {frame.shape}.")
     if frame.shape[2] == 3:
         return np.ascontiguousarray(frame)
+    if frame[..., 3].min() == PEAK:  # as it mostly is
+        return np.ascontiguousarray(frame[..., :3])
     alpha = frame[..., 3:].astype(np.float32) / PEAK
     return np.rint(frame[..., :3] * alpha + _GREY * (1 - alpha)).astype(np.uint8)
 

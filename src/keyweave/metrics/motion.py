@@ -15,7 +15,7 @@ from keyweave.metrics.frames import Floats, luma, mean_difference, opaque, opaqu
 from keyweave.metrics.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from keyweave.media.types import Frame
 
@@ -26,27 +26,70 @@ _NO_WAY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Trace(Record):
-    """What is kept of a clip: less than a kilobyte a frame, whatever its size.
+class Walk(Record):
+    """How a clip changes from frame to frame: what its seams are told by.
 
     Args:
         steps: the adjacent-difference curve, (T - 1,): mean |difference| from each frame to the next, in levels of 0
             to 255. For a sharp edge it is proportional to its speed, until it moves farther than things are wide.
         closing: the same from the last frame back to the first.
         colors: (T, 3) mean red, green and blue, in levels.
-        sharpness: (T,) root mean square of the gradient of luma, in levels per pixel. Half the contrast is half the
-            sharpness; so is a blur that halves the amplitude of a grating.
-        glances: (T, 8, 8, 3) the frame seen through half-closed eyes: blurred by an eighth of its size.
     """
 
     steps: Floats
     closing: float
     colors: Floats
-    sharpness: Floats
-    glances: Floats
 
     def __len__(self) -> int:
-        return len(self.sharpness)
+        return len(self.colors)
+
+
+class Walker:
+    """Follows a clip frame by frame; of its frames only the first and the latest are held."""
+
+    def __init__(self) -> None:
+        self._steps: list[float] = []
+        self._colors: list[Sequence[float]] = []
+        self._first: Frame | None = None
+        self._latest: Frame | None = None
+
+    def see(self, frame: Frame) -> None:
+        """Take the next frame, opaque and of the size of the others."""
+        if self._latest is None:
+            self._first = frame
+        else:
+            self._steps.append(mean_difference(self._latest, frame))
+        self._colors.append(cv2.mean(frame)[:3])
+        self._latest = frame
+
+    def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass frames on, and take each."""
+        for frame in frames:
+            self.see(opaque(frame))
+            yield frame
+
+    @property
+    def walk(self) -> Walk:
+        """What was found so far."""
+        if self._first is None or self._latest is None:
+            raise InputError("The clip holds no frame to measure.")
+        closing = mean_difference(self._latest, self._first)
+        return Walk(np.array(self._steps), closing, np.array(self._colors))
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Walk):
+    """What is kept of a clip: less than a kilobyte a frame, whatever its size.
+
+    Args:
+        steps: of the walk, as `closing` and `colors`.
+        sharpness: (T,) root mean square of the gradient of luma, in levels per pixel. Half the contrast is half the
+            sharpness; so is a blur that halves the amplitude of a grating.
+        glances: (T, 8, 8, 3) the frame seen through half-closed eyes: blurred by an eighth of its size.
+    """
+
+    sharpness: Floats
+    glances: Floats
 
     def as_dict(self) -> dict[str, Any]:
         """Return the curves of steps and of sharpness."""
@@ -59,21 +102,13 @@ def trace(frames: Iterable[Frame]) -> Trace:
     Args:
         frames: at least one, all of one size, (H, W, 3 or 4).
     """
-    steps, colors, sharp, glances = [], [], [], []
-    first = before = None
+    walker, sharp, glances = Walker(), [], []
     for frame in map(opaque, alike(frames)):
-        if before is None:
-            first = frame
-        else:
-            steps.append(mean_difference(before, frame))
-        colors.append(cv2.mean(frame)[:3])
+        walker.see(frame)
         sharp.append(sharpness(frame))
         glances.append(glance(frame))
-        before = frame
-    if first is None or before is None:
-        raise InputError("The clip holds no frame to measure.")
-    closing = mean_difference(before, first)
-    return Trace(np.array(steps), closing, np.array(colors), np.array(sharp), np.array(glances))
+    walk = walker.walk
+    return Trace(walk.steps, walk.closing, walk.colors, np.array(sharp), np.array(glances))
 
 
 def sharpness(frame: Frame) -> float:

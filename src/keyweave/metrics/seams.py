@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Frame
     from keyweave.metrics.frames import Floats
-    from keyweave.metrics.motion import Trace
+    from keyweave.metrics.motion import Walk
     from keyweave.metrics.warping_error import Estimate
 
 # How many steps to either side are its neighbours: a third of a second of film.
@@ -106,6 +106,11 @@ class LoopSeam(Record):
         return _faults(step=self.step, color=self.color)
 
 
+@dataclass(frozen=True)
+class EndSeam(LoopSeam):
+    """How a clip between two keyframes leaves the first, or comes to the last; its parts are those of a loop's seam."""
+
+
 def _faults(**steps: Step | None) -> tuple[str, ...]:
     # A change of colour or of velocity that is smaller than usual is no fault.
     return tuple(
@@ -116,7 +121,7 @@ def _faults(**steps: Step | None) -> tuple[str, ...]:
 
 
 def seams(
-    seen: Trace, keyframes: Collection[int], turns: Mapping[int, float] | None = None, *, reach: int = REACH
+    seen: Walk, keyframes: Collection[int], turns: Mapping[int, float] | None = None, *, reach: int = REACH
 ) -> tuple[Seam, ...]:
     """Report how a clip passes through each keyframe that lies within it.
 
@@ -146,7 +151,23 @@ def seams(
     )
 
 
-def loop_seam(seen: Trace, *, reach: int = REACH) -> LoopSeam:
+def end_seams(seen: Walk, *, reach: int = REACH) -> tuple[EndSeam, EndSeam]:
+    """Report how a clip of 2 frames or more, keyframes at both ends, leaves the first and comes to the last.
+
+    Their neighbours are up to `reach` steps away, and touch no keyframe.
+    """
+    steps, colors = dict(enumerate(seen.steps)), dict(enumerate(_color_steps(seen)))
+    last = len(seen) - 2
+    first, second = (
+        EndSeam(
+            _beside(steps, [step], (0, last), reach, _LITTLE), _beside(colors, [step], (0, last), reach, _LITTLE_COLOR)
+        )
+        for step in (0, last)
+    )
+    return first, second
+
+
+def loop_seam(seen: Walk, *, reach: int = REACH) -> LoopSeam:
     """Report how a clip that is shown in a loop passes from its last frame to its first.
 
     Its neighbours are the last and the first `reach` steps of the clip.
@@ -199,7 +220,7 @@ def _close_to(keyframes: Collection[int]) -> set[int]:
     return {frame + away for frame in keyframes for away in (-1, 0, 1)}
 
 
-def _color_steps(seen: Trace) -> Floats:
+def _color_steps(seen: Walk) -> Floats:
     return np.linalg.norm(np.diff(seen.colors, axis=0), axis=1)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from keyweave.base.errors import ModelError, ModelNotFound
+from keyweave.base.errors import InputError, ModelError, ModelNotFound
 from keyweave.base.extras import need
 from keyweave.base.files import replacing
 from keyweave.models.card import ModelCard
@@ -23,7 +24,7 @@ from keyweave.models.headers import AGAIN, read_header
 from keyweave.models.layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FILE = "adapter.safetensors"
 PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
 _CARD, _ROTATED, _FITS = "keyweave adapter", "rotated layers", "fits"
+_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +132,16 @@ def checksum_of_base(folder: Path, differences: Matrices) -> str:
             for name in names.intersection(file.keys()):
                 sums[name] = hashlib.sha256(file.get_tensor(name).half().numpy().tobytes()).hexdigest()
     return hashlib.sha256(json.dumps(sorted(sums.items())).encode()).hexdigest()
+
+
+def check_fits(names: Sequence[str]) -> None:
+    """Refuse what no model is called, so that an adapter says nothing in vain."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} is no name of a model: neither a path nor a revision belongs to it.",
+                "Write NAME, which is met on the hub and in a folder that is called so, or OWNER/NAME.",
+            )
 
 
 def is_for(adapter: Adapter, found: Found) -> bool:

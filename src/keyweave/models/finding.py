@@ -16,7 +16,7 @@ from keyweave.base.errors import ModelError, ModelNotFound
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import ModelMark
 from keyweave.models.card import ModelCard, digest, find_card
-from keyweave.models.folders import check, kind_of, refuse_kind
+from keyweave.models.folders import CONFIG, check, kind_of, read_object, refuse_kind
 
 if TYPE_CHECKING:
     from keyweave.models.layouts import Kind
@@ -98,6 +98,11 @@ def folder_of(ref: str) -> Path:
         ModelNotFound: there is none.
     """
     return _local(ref) if is_folder(ref) else _embedded(ref)
+
+
+def frames_of(model: Found) -> int:
+    """Return how many frames the clips of an image-to-video model have."""
+    return int(read_object(model.folder / "unet" / CONFIG)["num_frames"])
 
 
 def is_folder(ref: str) -> bool:

@@ -30,7 +30,7 @@ from keyweave.models.folders import (
     taken_variant,
     variant_of,
 )
-from keyweave.models.licences import PAGE, licence_of, tell_once
+from keyweave.models.licences import PAGE, licence_of, refuse_unaccepted, tell_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,7 @@ def pull(text: str, kind: Kind | None, *, progress: Progress = SILENT) -> tuple[
     folder = _cached(hub, repo, revision) if _COMMIT.fullmatch(revision) else None
     if folder is None or not _is_whole(folder):
         folder = _fetched(hub, repo, revision, kind, progress)
+    refuse_unaccepted(repo, licence_of(folder), page=_page(hub, repo))
     tell_once(repo, licence_of(folder), page=_page(hub, repo), progress=progress)
     return folder, f"hub:{repo}@{folder.name}"
 
@@ -91,6 +92,7 @@ def _download(hub: Any, repo: str, revision: str, kind: Kind | None, progress: P
     card = find_card(folder)
     there = card.kind if card else kind_of(folder, ref)
     refuse_kind(ref, there, kind)
+    refuse_unaccepted(repo, licence_of(folder), page=_page(hub, repo))  # before gigabytes come
     weights = _weights(list(sizes), parts_of(folder, there, ref), ref)
     missing = sum(sizes[name] for name in weights if not (folder / name).exists())
     if missing:

@@ -17,7 +17,7 @@ from keyweave.base.errors import ModelError
 from keyweave.base.extras import need
 from keyweave.base.files import refuse_existing
 from keyweave.base.progress import SILENT, Progress
-from keyweave.models.adapters import Adapter, checksum_of_base, write_adapter
+from keyweave.models.adapters import Adapter, check_fits, checksum_of_base, write_adapter
 from keyweave.models.card import ModelCard
 from keyweave.models.finding import folder_of, is_folder
 from keyweave.models.folders import (
@@ -47,14 +47,21 @@ _TUNED = re.compile(r"(?P<layer>.+\.temporal_transformer_blocks\.\d+\.attn1)\.(?
 # authors' tuning began from numbers of float16 and was saved in float32.
 _WHOLE, _HALF, _BRAIN = torch.float32, torch.float16, torch.bfloat16
 _ROUNDINGS = ((_WHOLE, _WHOLE), (_WHOLE, _HALF), (_WHOLE, _BRAIN), (_HALF, _WHOLE), (_BRAIN, _WHOLE))
-_OF_MORE_FRAMES = "stable-video-diffusion-img2vid-xt"  # which makes 25 with the same layers: the authors run it on that
+# Which makes 25 frames with the same layers: the authors run it on that.
+OF_MORE_FRAMES = ("stable-video-diffusion-img2vid-xt",)
 _RIGHT_BASE = (
     "Name with --base the model of 14 frames that it was tuned from: hub:stabilityai/stable-video-diffusion-img2vid."
 )
 
 
 def convert_official(
-    official: Path, base: Found, output: Path, *, overwrite: bool = False, progress: Progress = SILENT
+    official: Path,
+    base: Found,
+    output: Path,
+    *,
+    fits: Sequence[str] = OF_MORE_FRAMES,
+    overwrite: bool = False,
+    progress: Progress = SILENT,
 ) -> Adapter:
     """Write what the authors' tuning changed as an adapter, and return it.
 
@@ -62,6 +69,7 @@ def convert_official(
         official: the authors' folder, or the `unet` in it.
         base: the image-to-video model that it was tuned from.
         output: a `.safetensors` file.
+        fits: names of models that it is for, besides the base, which is known by its checksum.
         overwrite: replace the output if it exists.
         progress: a step for each tensor.
 
@@ -69,6 +77,7 @@ def convert_official(
         ModelError: the checkpoint is none, is damaged, or differs from the base elsewhere or nowhere.
         MissingExtra: safetensors is not installed.
     """
+    check_fits(fits)
     refuse_existing(output, overwrite=overwrite)
     refuse_kind(base.ref, base.kind, "image-to-video")
     tuned, untuned = _unet_of(official), base.folder / _UNET.folder
@@ -77,8 +86,8 @@ def convert_official(
         raise ModelError(f"{tuned} makes {frames} frames, and {base.ref} makes {base_frames}.", _RIGHT_BASE)
     with ExitStack() as files:
         differences = _differences(_Weights(tuned, files), _Weights(untuned, files), base.ref, progress)
-    fits = checksum_of_base(base.folder, differences), _OF_MORE_FRAMES
-    adapter = Adapter(differences, tuple(differences), _card(official, base, output), fits)
+    known = checksum_of_base(base.folder, differences)
+    adapter = Adapter(differences, tuple(differences), _card(official, base, output, fits), (known, *fits))
     write_adapter(output, adapter, overwrite=overwrite)
     return adapter
 
@@ -183,15 +192,16 @@ def _equal(official: _Weights, base: _Weights, name: str, rounding: tuple[torch.
     return official.read(name, rounding[0]).equal(base.read(name, rounding[1]))
 
 
-def _card(official: Path, base: Found, output: Path) -> ModelCard:
+def _card(official: Path, base: Found, output: Path, fits: Sequence[str]) -> ModelCard:
     # As in a recipe: nothing of the disk beyond a name.
     ref = f"./{base.folder.name}" if is_folder(base.ref) else base.ref
+    typed = "" if tuple(fits) == OF_MORE_FRAMES else f" --fits {' '.join(fits)}"
     return ModelCard(
         name="svd-inbetween",
         kind="adapter",
         says="The backward branch of Generative Inbetweening, taken from a checkpoint in its authors' form.",
         data="Not recorded in the checkpoint; the paper (arXiv 2408.15239) tells of 100 clips, never published.",
-        recipe=f"keyweave models convert-adapter {official.absolute().name} --base {ref} -o {output.name}",
+        recipe=f"keyweave models convert-adapter {official.absolute().name} --base {ref} -o {output.name}{typed}",
         seed=0,
         steps=0,
         hours=0,

@@ -15,7 +15,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.perceive.pulse import listen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -29,9 +29,15 @@ Octave = Literal["x1", "x2", "x0.5"]
 SHORTEST, LONGEST = 3, 30 * 60  # seconds of a song
 _SILENT = 1e-4  # what is nowhere louder is no song
 _GRAIN = 1000  # beats are told to the millisecond, as people read and write them
-# How far what is heard must repeat from beat to beat: measured 0.41 and more in four songs for dancing, 0.15 and less
-# in talks and noise.
-_REPEATS = 0.25
+# How far what is heard must repeat from beat to beat: measured 0.43 and more in four songs for dancing and in a piano
+# played by hand, 0.2 where that hurries and waits, 0.14 and less in noise, 0.07 to 0.16 in talks of more than six
+# seconds (shorter ones may be anything to 0.3). Below the first number beats would be invented.
+_LEAST_REPEATS, _REPEATS = 0.15, 0.25
+_LEAST_MOMENTS = 4  # at which something sets in: two clicks repeat each other exactly, and are no song
+_BY_HAND = (
+    'Write them by hand into a .json file, {"keyweave beats": 1, "beats": [0.5, 1.0, 1.5]}, which keyweave dance label '
+    "and keyweave dance render take as --beats."
+)
 # How many times as clear beats must be as the usual ones to be taken instead, or offered. Of a changing tempo they were
 # 1.11 to 1.37 times as clear in songs that have one, up to 1.05 in others. Twice as many were 1.28 times as clear where
 # every other beat was missed, up to 1.06 elsewhere.
@@ -64,58 +70,96 @@ class Beats:
         return float(60 / median(after - before for before, after in pairwise(self.times)))
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What a tracker hears in a song.
+
+    Args:
+        beats: (B,) in seconds, rising; in the tempo that it took them for.
+        agreement: tells for beats (B,) and a number that go together how far the song agrees with each parity: as many
+            numbers, from -1 (the opposite) by 0 (it does not tell) to 1.
+        notes: sentences on what is doubtful.
+        others: sentences on other tempos that would fit.
+    """
+
+    beats: Floats
+    agreement: Callable[[Floats, int], Floats]
+    notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
 class BeatTracker(Protocol):
-    """Finds the beats of a song.
+    """Hears the beats of a song.
 
     Args:
         audio: the song.
         progress: a part of the job.
     """
 
-    def __call__(self, audio: Audio, *, progress: Progress) -> Beats: ...  # noqa: D102 - the class says it
+    def __call__(self, audio: Audio, *, progress: Progress) -> Heard: ...  # noqa: D102 - the class says it
+
+
+def by_librosa(audio: Audio, *, progress: Progress) -> Heard:
+    """Hear beats with librosa, a `BeatTracker`; the strong ones are those on which bass drums are heard.
+
+    Raises:
+        InputError: what is heard is no evidence of beats: librosa itself would lay some over anything.
+    """
+    pulse = listen(audio, progress)
+    moments = round(pulse.moments())
+    if moments < _LEAST_MOMENTS:
+        times = f"{moments} time{'s' * (moments != 1)}"
+        raise _no_beat(audio, f"Something sets in only {times}, and beats need {_LEAST_MOMENTS} or more.")
+    found, notes = _steady_or_moving(pulse)
+    if len(found) < 2:
+        return Heard(found, pulse.agreement)
+    repeats = pulse.repeats(found)
+    little = f"Little of this sound repeats from beat to beat ({max(0, repeats):.2f} of 1, where songs have {_REPEATS} "
+    little += "or more); it may be speech or noise."
+    if repeats < _LEAST_REPEATS:
+        raise _no_beat(audio, little)
+    if repeats < _REPEATS:
+        return Heard(found, pulse.agreement, (*notes, little))
+    return Heard(found, pulse.agreement, tuple(notes), _others(pulse, found))
 
 
 def find_beats(
     audio: Audio,
     *,
+    tracker: BeatTracker = by_librosa,
     tempo: Octave = "x1",
     offset: Fraction = Fraction(0),
     parity: int | None = None,
     together: int = 2,
     progress: Progress = SILENT,
 ) -> Beats:
-    """Find the beats of a song with librosa; the strong ones are those on which bass drums are heard.
+    """Find the beats of a song.
 
     Args:
         audio: the song.
+        tracker: who hears them.
         tempo: x2 puts a beat between every two that are found, x0.5 keeps only the strong ones.
         offset: seconds by which all beats come later; those that leave the song are dropped.
         parity: the number of the first strong beat; None leaves it to what is heard.
         together: after so many beats a strong one comes again.
         progress: a part of the job.
     """
-    if tempo not in get_args(Octave):
-        raise InputError(
-            f"Beats can be taken at {', '.join(get_args(Octave))} of the tempo that is found; got {tempo!r}."
-        )
-    if parity is not None and not 0 <= parity < together:
-        raise InputError(f"The first strong beat is number 0 to {together - 1}; got {parity}.")
+    check_asked(tempo, parity, together)
     check_song(audio)
     with progress.part("finding beats") as part:
-        pulse = listen(audio, part)
-        found, notes = _steady_or_moving(pulse)
+        heard = tracker(audio, progress=part)
+        found = heard.beats
         if len(found) > 1:
-            notes += [*_doubts(pulse, found)] if tempo == "x1" else []
-            found = _in_octave(found, tempo, int(np.argmax(pulse.agreement(found, 2))))
+            found = _in_octave(found, tempo, int(np.argmax(heard.agreement(found, 2))))
         times = on_the_grain(found + float(offset), audio.duration)
         if len(times) < 2:
-            raise InputError(
-                f"No beat was found in {float(audio.duration):.1f} s of sound.",
-                "Choose another song, or set its beats.",
-            )
-        agreement = pulse.agreement(np.array(times, np.float64), together)
+            if len(found) > 1:
+                raise InputError(f"Moved by {float(offset):g} s, the beats leave the song.", "Choose another offset.")
+            raise _no_beat(audio)
+        agreement = heard.agreement(np.array(times, np.float64), together)
         best = int(np.argmax(agreement)) if parity is None else parity
-        threes = pulse.agreement(np.array(times, np.float64), 3).max()
+        threes = heard.agreement(np.array(times, np.float64), 3).max()
+    notes = [*heard.notes, *(heard.others if tempo == "x1" else ())]
     if together == 2 and threes > max(_WALTZ, 2 * agreement.max()):
         notes.append("Every third beat is strong, not every other one; this may be in 3/4.")
     elif parity is None and agreement[best] < _BY_CHANCE / np.sqrt(len(times)):
@@ -124,6 +168,16 @@ def find_beats(
             "first); look whether motions begin on them, and set the parity otherwise."
         )
     return Beats(times, best, float(agreement[best]), tuple(notes))
+
+
+def check_asked(tempo: str, parity: int | None, together: int) -> None:
+    """Refuse to look for beats that cannot be; see `find_beats`."""
+    if tempo not in get_args(Octave):
+        raise InputError(
+            f"Beats can be taken at {', '.join(get_args(Octave))} of the tempo that is found; got {tempo!r}."
+        )
+    if parity is not None and not 0 <= parity < together:
+        raise InputError(f"The first strong beat is number 0 to {together - 1}; got {parity}.")
 
 
 def check_song(audio: Audio) -> None:
@@ -172,16 +226,17 @@ def _in_octave(found: Floats, tempo: Octave, parity: int) -> Floats:
     return found[parity::2] if tempo == "x0.5" else found
 
 
-def _doubts(pulse: Pulse, found: Floats) -> Iterable[str]:
-    repeats = pulse.repeats(found)
-    if repeats < _REPEATS:
-        yield (
-            f"Little of this sound repeats from beat to beat ({repeats:.2f} of 1, where songs have {_REPEATS} or "
-            "more); it may be speech or noise."
-        )
-        return
+def _others(pulse: Pulse, found: Floats) -> tuple[str, ...]:
+    """Return sentences on other tempos that fit."""
     clear, bpm = pulse.clarity(found), 60 / np.median(np.diff(found))
+    others = []
     if pulse.clarity(_in_octave(found, "x2", 0)) > _CLEARER_IF_OTHER * clear:
-        yield f"{2 * bpm:.0f} beats a minute fit as well as {bpm:.0f}; x2 takes them."
+        others.append(f"{2 * bpm:.0f} beats a minute fit as well as {bpm:.0f}; x2 takes them.")
     if max(pulse.clarity(_in_octave(found, "x0.5", parity)) for parity in (0, 1)) > _CLEARER_IF_OTHER * clear:
-        yield f"{bpm / 2:.0f} beats a minute fit as well as {bpm:.0f}; x0.5 takes them."
+        others.append(f"{bpm / 2:.0f} beats a minute fit as well as {bpm:.0f}; x0.5 takes them.")
+    return tuple(others)
+
+
+def _no_beat(audio: Audio, why: str = "") -> InputError:
+    found = f"No beat was found in {float(audio.duration):.1f} s of sound."
+    return InputError(f"{found} {why}".rstrip(), f"Choose another song. {_BY_HAND}")

@@ -11,7 +11,7 @@ from keyweave.base.errors import InputError
 from keyweave.media.pictures.images import read_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _ROUNDS = 4
 _FLOOR = 14.0  # levels: differences that compression and grain make in a background that stands still
 _BOX = 0.12  # where nothing tells subject from background, the subject is looked for this far from the borders
 _ADVICE = "Take pictures of one subject before a background that stays the same, or give masks of your own."
+_BAND = 64  # rows that are worked on at a time
 _ALIKE = "Put a mask for each picture into it, named alike."
 
 
@@ -154,11 +155,28 @@ def movement(pictures: Sequence[Frame]) -> Floats:
 
 def shared_background(pictures: Sequence[Frame], masks: Mask) -> tuple[Frame, Mask]:
     """Return the median of what the pictures show outside of masks (N, H, W), and where none of them shows anything."""
-    stack = np.stack([picture[..., :3] for picture in pictures]).astype(np.float32)
-    stack[masks] = np.nan
-    hidden = np.asarray(masks.all(axis=0))
-    stack[:, hidden] = 0
-    return np.nanmedian(stack, axis=0).round().astype(np.uint8), hidden
+    background = np.empty((*masks.shape[1:], 3), np.uint8)
+    for rows in bands(len(background)):
+        background[rows] = _median_outside(np.stack([picture[rows, :, :3] for picture in pictures]), masks[:, rows])
+    return background, np.asarray(masks.all(axis=0))
+
+
+def _median_outside(pixels: NDArray[np.uint8], masks: Mask) -> Frame:
+    """Return the median over pixels (N, R, W, 3) outside of masks (N, R, W), and 0 where there is none."""
+    pixels[masks] = 255  # behind all that is seen, once they are sorted
+    pixels.sort(axis=0)
+    seen = (~masks).sum(axis=0)[None, ..., None]  # (1, R, W, 1)
+    low, high = (
+        np.take_along_axis(pixels, np.maximum(middle, 0), axis=0)[0] for middle in ((seen - 1) // 2, seen // 2)
+    )
+    middle = ((low.astype(np.float32) + high) / 2).round()
+    return np.where(seen[0] > 0, middle, 0).astype(np.uint8)
+
+
+def bands(height: int) -> Iterator[slice]:
+    """Yield the rows of a picture, some at a time: what is computed of a few needs little room."""
+    for top in range(0, height, _BAND):
+        yield slice(top, min(top + _BAND, height))
 
 
 def grown(mask: Mask, pixels: int) -> Mask:

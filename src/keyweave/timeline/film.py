@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Frame, Sound
     from keyweave.protocols import Inbetweener
-    from keyweave.timeline.types import Timeline
+    from keyweave.timeline.types import Span, Timeline
 
 
 class Film(Protocol):
@@ -68,6 +69,23 @@ class KeyframeFilm:
     def frame_count(self) -> int:
         """How many frames it will have."""
         return self.timeline.frame_count(self.rate)
+
+    def to_draw(self) -> Iterator[Span]:
+        """Yield the spans that an engine is needed for: some frame in them is neither of their two pictures."""
+        start = self.timeline.start
+        for span, (first, after) in zip(self.timeline.spans, pairwise(self.timeline.ticks(self.rate)), strict=True):
+            shares = (span.progress_at(start + tick / self.rate) for tick in range(first + 1, after))
+            if not span.source.is_still and any(share not in (0, 1) for share in shares):
+                yield span
+
+    def keyframes(self) -> dict[int, Frame]:
+        """Return the keyframes by the number of the frame that shows them."""
+        ends = zip(self.timeline.ticks(self.rate), [*self.timeline.spans, None], strict=True)
+        last = self.timeline.spans[-1].source.last
+        found = {tick: (span.source.first if span else last).pixels for tick, span in ends}
+        if self.timeline.loop:
+            found.pop(max(found))  # it is the first frame again, and not shown twice
+        return found
 
     def doubts(self) -> Iterator[str]:
         """Say so if nothing will move."""

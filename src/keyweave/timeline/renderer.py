@@ -53,7 +53,7 @@ def _render_span(
     span: Span, reached: Sequence[Fraction], engine: Inbetweener, seed: int, progress: Progress
 ) -> Iterator[Frame]:
     first, last = span.source.first, span.source.last
-    still = first.pixels is last.pixels  # held, or a keyframe that was given twice: nothing to draw
+    still = span.source.is_still
     # A warp that holds still asks for the same again: what is equal in a row is drawn once.
     moved = [come for before, come in pairwise([Fraction(-1), *reached]) if come != before]
     asked = [come for come in moved if come not in (0, 1) and not still]

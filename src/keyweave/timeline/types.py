@@ -76,6 +76,16 @@ class Between:
                 "Fit them to one size first.",
             )
 
+    @property
+    def is_still(self) -> bool:
+        """Whether there is nothing to draw: a picture is held, or was given twice."""
+        return self.first.pixels is self.last.pixels
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether something shows through one of the pictures: an alpha channel alone says nothing."""
+        return any(one.has_alpha and bool((one.pixels[..., 3] < 255).any()) for one in (self.first, self.last))
+
 
 @dataclass(frozen=True)
 class Span:

@@ -1,5 +1,6 @@
 """Mirrored keyframes: compared with creatures that were drawn in the mirrored pose."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -125,3 +126,30 @@ def test_what_cannot_be_mirrored_is_refused(given, axis, says):
 def test_a_subject_that_hides_everything_is_refused():
     with pytest.raises(InputError, match="hides all of the background"):
         empty_scene([np.zeros((8, 8, 3), np.uint8)], np.ones((1, 8, 8), bool))
+
+
+def peak(count: int, *, keep: bool = False) -> int:
+    """Return the most bytes that mirroring so many keyframes takes, besides themselves and their masks."""
+    frames = np.random.default_rng(count).integers(0, 256, (count, TALL, 48, 3), np.uint8)
+    masks = np.zeros(frames.shape[:3], bool)
+    for number in range(count):
+        masks[number, 40 * number : 40 * number + 200, 10:30] = True
+    tracemalloc.start()
+    mirror_keyframes(images(frames), masker=lambda _: masks, keep=keep)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+TALL = 960  # rows, many bands of them
+
+
+@pytest.mark.parametrize(("keep", "held"), [(False, 3 + 3 + 2), (True, 3 + 2)])
+def test_each_keyframe_more_takes_little_more_memory_than_its_pictures(keep: bool, held: int):
+    """Two pictures, or one, and two masks are held; what is computed is for one keyframe at a time."""
+    more = (peak(12, keep=keep) - peak(4, keep=keep)) / (8 * TALL * 48)
+    assert held - 0.5 < more < held + 2
+
+
+def test_one_keyframe_takes_little_memory_too():
+    assert peak(1) / (TALL * 48) < 50

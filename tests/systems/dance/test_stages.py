@@ -59,7 +59,7 @@ def test_a_plan_that_stays_among_a_few_keyframes_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs: list[tuple[int, int]], wished: float, said: list[str]
 ):
     labels = tuple(Label(name) for name in "AB"[: len(pairs)])
-    plan = Plan(labels, dict(zip(labels, pairs, strict=True)), (), 0.0, 0.0, 12.0, 60.0)
+    plan = Plan(labels, dict(zip(labels, pairs, strict=True)), dict.fromkeys(labels, 30.0), (), 0.0, 0.0, 12.0, 60.0)
     monkeypatch.setattr(stages, "solve", lambda *_, **__: plan)
     monkeypatch.setattr(stages, "measure_motions", lambda *_, **__: np.zeros((8, 8)))
     picture = Image(np.zeros((4, 4, 3), np.uint8))
@@ -68,3 +68,22 @@ def test_a_plan_that_stays_among_a_few_keyframes_says_so(
     file, _ = stages.plan_dance(labels, made, names, tmp_path, wishes=stages.Wishes(least_transition=wished))
     assert len(file.notes) == len(said)
     assert all(note.startswith(words) for note, words in zip(file.notes, said, strict=True))
+
+
+def test_a_plan_that_is_not_proved_says_by_how_much_another_may_be_smoother(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    labels = (Label("A"),)
+    plan = Plan(labels, {Label("A"): (0, 1)}, {Label("A"): 30.0}, (), 200.0, 150.0, 12.0, 60.0)
+    monkeypatch.setattr(stages, "measure_motions", lambda *_, **__: np.zeros((4, 4)))
+    made = Keyframes((Image(np.zeros((4, 4, 3), np.uint8)),) * 4, np.ones((4, 4, 4), bool))
+    names = [tmp_path / f"{number}.png" for number in range(4)]
+    for bound, proved, gap, words in (
+        (150.0, False, 0.25, "a plan may be 25% smoother"),
+        (200.0, True, 0, "no plan is smoother"),
+    ):
+        found = replace(plan, bound=bound)
+        monkeypatch.setattr(stages, "solve", lambda *_, found=found, **__: found)
+        file, _ = stages.plan_dance(labels, made, names, tmp_path)
+        assert (file.proved, file.gap) == (proved, gap)
+        assert stages.story(file) == f"A: transitions move 200 px, {words}"

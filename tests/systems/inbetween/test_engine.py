@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Event, Progress
+from keyweave.base.seeds import derive
 from keyweave.classical.crossfade import crossfade
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.maths.tensors import to_frames, to_tensor
@@ -27,7 +28,7 @@ from keyweave.models.loading import bytes_to_come, load
 from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.engine import Memory, generative, working_size
-from keyweave.systems.inbetween.generate import between
+from keyweave.systems.inbetween.generate import between, between_ends
 from keyweave.systems.inbetween.sampling import Sampling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -51,7 +52,7 @@ def grid(count: int) -> list[Fraction]:
 def test_on_the_grid_it_is_what_the_model_made(tiny_folder: Path, tiny_video: Any, fill: Any):
     first, last = picture(1), picture(2)
     frames = int(tiny_video.unet.config["num_frames"])
-    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32")
+    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32", chance=5)
     found = np.stack(list(draw(first, last, grid(frames), seed=5, progress=SILENT)))
     ends = [to_tensor(one.pixels)[None] for one in (first, last)]
     due = anchored(between(tiny_video, *ends, seed=5, sampling=QUICK), *ends)[0]
@@ -70,6 +71,59 @@ def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny
     list(draw(first, picture(2), [Fraction(1, 1000)], seed=5, progress=SILENT))
     assert asked[0][0].pixels is first.pixels
     assert len(asked[0][1]) == 1
+
+
+def encoded(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """Note what goes through the encoder of a model."""
+    seen: list[torch.Tensor] = []
+    real = loaded.vae.encode
+    monkeypatch.setattr(loaded.vae, "encode", lambda pictures, **rest: seen.append(pictures) or real(pictures, **rest))
+    return seen
+
+
+def test_a_keyframe_is_encoded_once_for_all_clips_that_meet_in_it(
+    tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch
+):
+    a, b, c = map(picture, (1, 2, 3))
+    found = find(str(tiny_folder))
+    draw = generative(model=found, sampling=QUICK, fill=fill, dtype="float32", chance=7)
+    seen = encoded(load(found, dtype="float32"), monkeypatch)
+    told: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: told.append(a[1:3]) or between_ends(*a, **kw))
+    parts = [list(draw(*ends, grid(4), seed=seed, progress=SILENT)) for ends, seed in (((a, b), 1), ((b, c), 2))]
+    assert len(seen) == 3
+    assert told[0][1] is told[1][0]
+    # Which clips were drawn before changes nothing.
+    alone = generative(model=found, sampling=QUICK, fill=fill, dtype="float32", chance=7)
+    assert np.array_equal(parts[1], list(alone(b, c, grid(4), seed=2, progress=SILENT)))
+    other = generative(model=found, sampling=QUICK, fill=fill, dtype="float32", chance=8)
+    assert not np.array_equal(parts[1], list(other(b, c, grid(4), seed=2, progress=SILENT)))
+
+
+def test_windows_meet_in_frames_of_a_clip_of_the_whole_gap(tiny_folder: Path, fill: Any):
+    """Against the same done by hand: a clip, then one from each of its frames to the next but one."""
+    first, last = picture(1), picture(2)
+    plain: dict[str, Any] = {"model": find(str(tiny_folder)), "sampling": QUICK, "fill": fill, "dtype": "float32"}
+    by_hand = generative(**plain, chance=9)
+    whole = [first, *map(Image, by_hand(first, last, grid(4), seed=3, progress=SILENT)), last]
+    windows = [(0, 2), (2, 3)]  # three steps of the clip, in two windows
+    due = []
+    for number, (start, stop) in enumerate(windows):
+        seed = derive(3, "window", number)
+        due += [whole[start].pixels, *by_hand(whole[start], whole[stop], grid(4), seed=seed, progress=SILENT)]
+    times = [Fraction(2 * k, 9) for k in range(3)] + [Fraction(2, 3) + Fraction(k, 9) for k in range(3)]
+    draw = generative(**plain, chance=9, windows=2)
+    found = list(draw(first, last, times, seed=3, progress=SILENT))
+    assert np.array_equal(found, due)
+
+
+def test_only_windows_that_are_needed_are_drawn(tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch):
+    seeds: list[int] = []
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: seeds.append(kw["seed"]) or between_ends(*a, **kw))
+    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, windows=3)
+    times = [Fraction(k, 10) for k in (8, 9, 8, 1)]  # as an easing that goes too far and comes back
+    list(draw(picture(1), picture(2), times, seed=3, progress=SILENT))
+    assert seeds == [3, derive(3, "window", 2), derive(3, "window", 0)]
 
 
 def test_any_size_comes_back_as_it_was(tiny_folder: Path, fill: Any):
@@ -207,9 +261,9 @@ def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypat
 
     def watched(*args: Any, in_turn: bool, chunk: int | None, **rest: Any) -> torch.Tensor:
         told.append((in_turn, chunk))
-        return between(*args, in_turn=in_turn, chunk=chunk, **rest)
+        return between_ends(*args, in_turn=in_turn, chunk=chunk, **rest)
 
-    monkeypatch.setattr(engine, "between", watched)
+    monkeypatch.setattr(engine, "between_ends", watched)
     made = []
     cases: list[tuple[Memory, int | None]] = [
         ("high", 1),
@@ -230,10 +284,11 @@ def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypat
     assert np.abs(made[0].astype(int) - made[1]).mean() < 2  # chunks mix other neighbours
 
 
-def test_progress_goes_from_nothing_to_all(tiny_folder: Path, fill: Any):
+@pytest.mark.parametrize("windows", [1, 3])
+def test_progress_goes_from_nothing_to_all(windows: int, tiny_folder: Path, fill: Any):
     seen: list[float] = []
     whole = Progress("job", lambda event: seen.append(event.fraction), total=2)
-    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill)
+    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, windows=windows)
     list(draw(picture(1), picture(2), grid(4), seed=1, progress=whole))
     assert seen == sorted(seen)
     assert any(0.3 < value < 0.8 for value in seen)

@@ -42,6 +42,7 @@ class Plan:
     Args:
         labels: the choreography, a label for each segment.
         pairs: for each label that occurs the keyframes that it begins and ends in.
+        moves: for each how far the subject moves from one to the other.
         steps: for each two segments in a row what the transition between them is charged.
         cost: what they are charged together.
         bound: what every plan under these rules is charged at least.
@@ -52,6 +53,7 @@ class Plan:
 
     labels: tuple[Label, ...]
     pairs: Mapping[Label, Pair]
+    moves: Mapping[Label, float]
     steps: tuple[float, ...]
     cost: float
     bound: float
@@ -122,9 +124,10 @@ def _plan(costs: Costs, found: Found, relaxed: str) -> Plan:
     assert found.choice is not None
     numbers = dict(zip(costs.names, found.choice, strict=True))
     pairs = {label: costs.pair(label, numbers[label.name]) for label in sorted(set(costs.labels))}
+    moves = {label: float(costs.graph.motions[pair]) for label, pair in pairs.items()}
     steps = tuple(float(costs.charges[pairs[one][1], pairs[then][0]]) for one, then in pairwise(costs.labels))
     low, high, slack = costs.graph.low, costs.graph.high, costs.graph.slack
-    return Plan(costs.labels, pairs, steps, found.cost, found.bound, low / slack, high * slack, relaxed)
+    return Plan(costs.labels, pairs, moves, steps, found.cost, found.bound, low / slack, high * slack, relaxed)
 
 
 def _relaxing(costs: Costs, stop: float) -> tuple[Costs, Found, str]:

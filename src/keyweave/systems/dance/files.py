@@ -62,6 +62,7 @@ class _Beaten(_Form):
     beats: Times = Field(min_length=2, max_length=MOST_BEATS, description="when each beat is, in seconds, rising")
     parity: int = Field(0, ge=0, le=2, description="the number of the first strong beat, counted from 0")
     meter: Meter = Field("4/4", description="4/4 or 3/4")
+    heard_by: str = Field("", description="who found the beats; told, not read")
     notes: tuple[str, ...] = Field((), description="what is doubtful")
 
     @model_validator(mode="after")
@@ -128,6 +129,7 @@ class PlanFile(_Form):
     relaxed: str = Field("", description="which rules were given up; told, not read")
     cost: float = Field(0, description="how far the subject moves over all transitions, in pixels of 576 rows")
     proved: bool = Field(default=False, description="whether no plan moves less")
+    gap: float = Field(0, description="by which share of it a plan may move less at most, where that is not proved")
     notes: tuple[str, ...] = Field((), description="what is doubtful")
 
     @model_validator(mode="after")

@@ -10,10 +10,10 @@ import numpy as np
 
 from keyweave.base.errors import InputError
 from keyweave.media.types import Image
-from keyweave.perceive.masks import Masker, grown, shared_background, subject_masks
+from keyweave.perceive.masks import Masker, bands, grown, shared_background, subject_masks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
     Mask = NDArray[np.bool_]
+    Colors = Callable[[slice], Floats]  # of some rows of a picture (R, W, 3): all at once would take much room
 
 Kind = TypeVar("Kind", bound=np.generic)
 _CUT = 0.01  # of a subject: what may be lost at the border without a word
@@ -86,19 +87,20 @@ def mirror_keyframes(
     twice = round(2 * axis) if axis is not None else int(columns[0] + columns[-1] + 1)
     if not 0 < twice < 2 * width:
         raise InputError(f"The axis lies in the picture, from 0 to {width}; got {twice / 2:g}.")
-    soft = [_softened(mask) for mask in masks]
-    colors = [_matched(*each, background) for each in zip(frames, masks, strict=True)]
-    kept = frames if keep else [_set_before(*each, background) for each in zip(colors, soft, strict=True)]
-    own = [_own_colors(*each) for each in zip(colors, masks, strict=True)]
-    turned = [(turn_about(color, twice), turn_about(alpha, twice)) for color, alpha in zip(own, soft, strict=True)]
-    others = np.stack([turn_about(mask, twice) for mask in masks])
-    lost = [
-        n for n, (one, other) in enumerate(zip(masks, others, strict=True), 1) if other.sum() < (1 - _CUT) * one.sum()
-    ]
+    kept: list[Frame] = []
+    turned: list[Frame] = []
+    both = np.concatenate([masks, np.empty_like(masks)])
+    for number, (frame, mask) in enumerate(zip(frames, masks, strict=True)):  # one after another, for want of room
+        gain, soft = _gain(frame, mask, background), _softened(mask)
+        kept.append(frame if keep else _set_before(_matching(frame, gain), soft, background))
+        own = _own_colors(frame, mask, gain)
+        turned.append(_set_before(_turning(own, twice), turn_about(soft, twice), background))
+        both[len(frames) + number] = turn_about(mask, twice)
+    lost = [n for n, one in enumerate(masks, 1) if both[len(frames) + n - 1].sum() < (1 - _CUT) * one.sum()]
     note = f"Turned about the line at {twice / 2:g}, a part of the subject leaves the picture in keyframe"
     return Mirrored(
-        tuple(Image(frame) for frame in (*kept, *(_set_before(*each, background) for each in turned))),
-        np.concatenate([masks, others]),
+        tuple(Image(frame) for frame in (*kept, *turned)),
+        both,
         (f"{note} {', '.join(map(str, lost))}.",) if lost else (),
         background=Image(background),
         axis=twice / 2,
@@ -117,38 +119,50 @@ def empty_scene(frames: Sequence[Frame], masks: Mask) -> Frame:
     coarse = np.asarray(cv2.resize(_inpainted(background, hidden, 4), sizes, interpolation=cv2.INTER_AREA), np.uint8)
     hole = cv2.resize(hidden.astype(np.uint8), sizes, interpolation=cv2.INTER_NEAREST).astype(bool)
     coarse = cv2.resize(_inpainted(coarse, hole, 6), background.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    share = cv2.GaussianBlur(grown(hidden, -1).astype(np.float32), (0, 0), 1.5)[..., None]
-    mixed = share * coarse + (1 - share) * _inpainted(background, hidden, 4)
-    return np.where(hidden[..., None], mixed.round(), background).astype(np.uint8)
+    share = cv2.GaussianBlur(grown(hidden, -1).astype(np.float32), (0, 0), 1.5)[hidden][:, None]
+    mixed = share * coarse[hidden] + (1 - share) * _inpainted(background, hidden, 4)[hidden]
+    background[hidden] = mixed.round().astype(np.uint8)
+    return background
 
 
 def _inpainted(picture: Frame, hidden: Mask, radius: int) -> Frame:
     return np.asarray(cv2.inpaint(picture, hidden.astype(np.uint8), radius, cv2.INPAINT_TELEA), np.uint8)
 
 
-def _matched(frame: Frame, mask: Mask, background: Frame) -> Floats:
-    """Give a frame the colours of the shared background, by what both show around the subject."""
+def _gain(frame: Frame, mask: Mask, background: Frame) -> Floats:
+    """Return what brings a frame to the colours of the shared background (3,), by what both show around the subject."""
     around = ~grown(mask, max(2, len(mask) // 40))
-    if around.sum() < 100:
-        return frame.astype(np.float32)
-    gain = (background[around].mean(axis=0) + 1) / (frame[around].mean(axis=0) + 1)
-    if (gain < _GAIN[0]).any() or (gain > _GAIN[1]).any():
-        return frame.astype(np.float32)
-    return np.clip(frame * gain.astype(np.float32), 0, 255)
+    if around.sum() >= 100:
+        gain = (background[around].mean(axis=0) + 1) / (frame[around].mean(axis=0) + 1)
+        if (gain >= _GAIN[0]).all() and (gain <= _GAIN[1]).all():
+            return gain.astype(np.float32)
+    return np.ones(3, np.float32)
 
 
-def _own_colors(frame: Floats, mask: Mask) -> Floats:
+def _matched(colors: Frame, gain: Floats) -> Floats:
+    return np.clip(colors * gain, 0, 255)
+
+
+def _matching(frame: Frame, gain: Floats) -> Colors:
+    return lambda rows: _matched(frame[rows], gain)
+
+
+def _turning(colors: Colors, twice: int) -> Colors:
+    return lambda rows: turn_about(colors(rows), twice)
+
+
+def _own_colors(frame: Frame, mask: Mask, gain: Floats) -> Colors:
     """Return the frame with the subject's colours carried on over its outline, where the old background shines in."""
-    inner = grown(mask, -max(1, len(mask) // 300))
+    inner, matched = grown(mask, -max(1, len(mask) // 300)), _matching(frame, gain)
     if not inner.any():
-        return frame
+        return matched
     _, found = cv2.distanceTransformWithLabels(
         (~inner).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    nearest = np.asarray(found, np.intp)
+    nearest = np.asarray(found, np.int32)
     colors = np.zeros((nearest.max() + 1, 3), np.float32)
-    colors[nearest[inner]] = frame[inner]
-    return np.where(inner[..., None], frame, colors[nearest])
+    colors[nearest[inner]] = _matched(frame[inner], gain)
+    return lambda rows: np.where(inner[rows, :, None], matched(rows), colors[nearest[rows]])
 
 
 def _softened(mask: Mask) -> Floats:
@@ -165,6 +179,9 @@ def turn_about(picture: NDArray[Kind], twice: int) -> NDArray[Kind]:
     return turned
 
 
-def _set_before(colors: Floats, alpha: Floats, background: Frame) -> Frame:
-    share = alpha[..., None]
-    return (share * colors + (1 - share) * background).round().clip(0, 255).astype(np.uint8)
+def _set_before(colors: Colors, alpha: Floats, background: Frame) -> Frame:
+    made = np.empty_like(background)
+    for rows in bands(len(made)):
+        share = alpha[rows, :, None]
+        made[rows] = (share * colors(rows) + (1 - share) * background[rows]).round().clip(0, 255).astype(np.uint8)
+    return made

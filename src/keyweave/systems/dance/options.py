@@ -59,6 +59,11 @@ class DanceOptions(FilmOptions):
         description="when those beats are, in seconds of the song",
         json_schema_extra={"metavar": "TIMES"},
     )
+    heard_by: str = Field(
+        "",
+        description="who found those beats; told, not read",
+        json_schema_extra={"metavar": "NAME"},
+    )
     strength: float = Field(
         1.0,
         ge=0,

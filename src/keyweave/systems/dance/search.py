@@ -162,11 +162,14 @@ def _shift(field: _Field, late: Callable[[], bool]) -> float:
                 least = table.min(axis=1, initial=np.inf)
                 costs += least  # infinite where nothing beside this value is left
                 table -= np.where(np.isfinite(least), least, 0)[:, None]
-            if not np.isfinite(costs).any():
+            gone = ~np.isfinite(costs)
+            if gone.all():
                 return np.inf
+            for y in near if gone.any() else ():  # or the tables would say that these values cost little
+                field.tables[x, y][gone] = np.inf
             ahead = [y for y in turned[place + 1 :] if (x, y) in field.tables]
             if ahead:
-                share = np.where(np.isfinite(costs), costs, 0) / max(len(ahead), len(near) - len(ahead))
+                share = np.where(gone, 0, costs) / max(len(ahead), len(near) - len(ahead))
                 for y in ahead:
                     field.tables[x, y] += share[:, None]  # a view: its twin sees it
                     costs -= share
@@ -212,6 +215,9 @@ class _Search:
         if _shift(full, self.late) < np.inf:
             self._climb(full)
         if any(len(few[x]) < len(costs) for x, costs in least.items()):
+            if self.late():  # larger tables would take as long again
+                self._give_up(max(least.values(), key=min))
+                return
             full = self._filled(field, {x: self._within_room(costs, len(least)) for x, costs in least.items()})
             _shift(full, self.late)
         self._branch(full, 0.0, {})

@@ -25,6 +25,7 @@ from keyweave.media.pictures.images import read_image, write_image
 from keyweave.media.sound.audio import read_audio
 from keyweave.perceive.beats import LONGEST, find_beats
 from keyweave.perceive.flow import estimate_flow
+from keyweave.perceive.listeners import LIBROSA, Listener
 from keyweave.perceive.masks import read_masks, subject_masks
 from keyweave.systems.dance.assignment import solve
 from keyweave.systems.dance.files import BeatsFile, ChoreographyFile, Meter, PlanFile
@@ -56,6 +57,7 @@ _PIN = re.compile(r"(\D+)=(\d{1,4}m?)>(\d{1,4}m?)")
 def beats_of(
     song: Path,
     *,
+    listener: Listener = LIBROSA,
     tempo: Octave = "x1",
     offset: Fraction = Fraction(0),
     parity: int | None = None,
@@ -69,12 +71,19 @@ def beats_of(
     if audio is None:
         raise InputError(f"{song} has no sound.", "Name a song, or a film that has one.")
     found = find_beats(
-        audio, tempo=tempo, offset=offset, parity=parity, together=beats_together(meter), progress=progress
+        audio,
+        tracker=listener.tracker,
+        tempo=tempo,
+        offset=offset,
+        parity=parity,
+        together=beats_together(meter),
+        progress=progress,
     )
     return BeatsFile(
         beats=found.times,
         parity=found.parity,
         meter=meter,
+        heard_by=listener.mark,
         notes=found.notes,
         song=song.name,
         made_from=sha256_of_file(song),
@@ -144,6 +153,7 @@ def label_dance(
             beats=beats.beats,
             parity=beats.parity,
             meter=beats.meter,
+            heard_by=beats.heard_by,
             notes=beats.notes,
             labels=found.labels,
             reference=reference.name,
@@ -341,6 +351,7 @@ def plan_dance(
             relaxed=plan.relaxed,
             cost=round(plan.cost, 3),
             proved=plan.proved,
+            gap=round(plan.gap, 4),
             notes=(*made.notes, *_unused(plan, made, wishes)),
         ),
         plan,
@@ -376,5 +387,5 @@ def _keyframe(text: str, count: int) -> int:
 
 def story(plan: PlanFile) -> str:
     """Tell a plan in one line."""
-    proved = "no plan is smoother" if plan.proved else "there may be a smoother one"
-    return f"{write_labels(plan.labels)}: transitions move {plan.cost:.0f} px, {proved}"
+    quality = "no plan is smoother" if plan.proved else f"a plan may be {plan.gap:.0%} smoother"
+    return f"{write_labels(plan.labels)}: transitions move {plan.cost:.0f} px, {quality}"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import torch
 from torch.nn import functional
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
+from keyweave.base.seeds import derive
+from keyweave.diffusion.image_to_video import condition_on
 from keyweave.diffusion.quick import compiled
 from keyweave.diffusion.samplers import steps_down
 from keyweave.maths.tensors import to_frames, to_tensor
@@ -21,8 +26,9 @@ from keyweave.models.devices import free_bytes
 from keyweave.models.loading import bytes_to_come, load
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.dual import Backward
-from keyweave.systems.inbetween.generate import PLAIN, between
-from keyweave.timeline.grid import off_the_grid
+from keyweave.systems.inbetween.generate import PLAIN, between_ends
+from keyweave.systems.inbetween.windows import joins, needed, through_windows
+from keyweave.timeline.types import Between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from keyweave.diffusion.denoisers import Condition
     from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
@@ -49,6 +56,7 @@ _SAMPLING = 0.9  # of the time; the rest goes to drawing what lies off the grid
 # What one point takes while it is worked on, in bytes: reckoned from the widest layers of the released models in half
 # precision, and generous. Whoever knows better says so.
 _OF_LATENT, _OF_PIXEL = 40_000, 2_500
+_KEPT = 64  # keyframes that are known as latents: a film may come back to one
 _FEWEST = 4  # frames that are decoded together, whatever memory there is: the decoder mixes neighbours
 
 
@@ -57,12 +65,14 @@ def generative(
     model: Found,
     sampling: Sampling,
     fill: Inbetweener,
+    windows: int = 1,
     adapter: Path | None = None,
     memory: Memory = "auto",
     compile: bool = False,  # noqa: A002 - as people type it
     device: str | None = None,
     dtype: str | None = None,
     keeper: Keeper | None = None,
+    chance: int = 0,
 ) -> Inbetweener:
     """Load what is needed, and return the engine.
 
@@ -70,12 +80,15 @@ def generative(
         model: of image-to-video.
         sampling: how a clip is sampled.
         fill: draws between neighbours of the model's grid of times.
+        windows: of how many clips a gap is made; with more than one, they meet in frames of a clip of the whole gap.
         adapter: what sets the backward branch apart; without it, both branches are the model itself.
         memory: "low" works in small parts, which is slower; "auto" does so where the device's free memory is short.
         compile: compile the network first, which takes minutes and makes every step faster.
         device: where; see `devices.choose`.
         dtype: how precisely.
         keeper: of clips that were generated before.
+        chance: decides what clips have in common: the noise on keyframes, each of which is encoded once for all of
+            them. The seed that comes with a gap decides the rest.
     """
     loaded = load(model, device=device, dtype=dtype)
     backward, doubts = PLAIN, list[str]()
@@ -87,7 +100,9 @@ def generative(
                 f"The adapter {learnt.card.name} was learnt on {learnt.card.base}, whose weights are others than those "
                 f"of {model.name}: both directions may not agree on one motion."
             )
-    return _Generative(model.name, loaded, backward, sampling, fill, memory, compile, keeper, doubts)
+    return _Generative(
+        model.name, loaded, backward, sampling, fill, windows, memory, compile, keeper, chance, doubts=doubts
+    )
 
 
 @dataclass(eq=False)
@@ -99,58 +114,93 @@ class _Generative:
     backward: Backward
     sampling: Sampling
     fill: Inbetweener
+    windows: int
     memory: Memory
     compile: bool
     keeper: Keeper | None
+    chance: int
     doubts: list[str]
     _warned: set[str] = field(default_factory=set)
+    _told: dict[str, Condition] = field(default_factory=dict)
 
     def __call__(
         self, first: Image, last: Image, times: Sequence[Fraction], *, seed: int = 0, progress: Progress = SILENT
     ) -> Iterator[Frame]:
-        """Generate a clip on the model's own grid of times, and draw what is asked for from it."""
-        shown = [_opaque(picture) for picture in (first, last)]
+        """Generate clips on the model's own grid of times, and draw what is asked for from them."""
+        if Between(first, last).is_transparent:
+            raise InputError(
+                "The engine generative draws opaque pictures, and these keyframes are transparent in places.",
+                "Flatten them, or use --engine flow.",
+            )
+        shown = [_without_alpha(picture) for picture in (first, last)]
         size = working_size(first.size, int(self.model.unet.config["sample_size"]) * self._scale)
         self._warn(first.size, size, progress)
+        at = joins(self._frames, self.windows)
+        clips = 1 if self.windows == 1 else 1 + needed(times, at)
+        draw = partial(self._clip, size=size, progress=progress, share=_SAMPLING / clips)
+        whole = draw(*shown, seed=seed)
+        known = [first.pixels, *(_as_film(frame, first) for frame in whole[1:-1]), last.pixels]
+
+        @lru_cache(maxsize=2)  # an easing may turn back across a join
+        def window(number: int) -> list[Frame]:
+            if self.windows == 1:
+                return known
+            start, stop = at[number : number + 2]
+            ends = (shown[0] if start == 0 else Image(whole[start]), shown[1] if stop == at[-1] else Image(whole[stop]))
+            made = draw(*ends, seed=derive(seed, "window", number))
+            return [known[start], *(_as_film(frame, first) for frame in made[1:-1]), known[stop]]
+
+        yield from through_windows(times, at, window, self.fill, seed=seed, progress=progress)
+
+    def _clip(
+        self, first: Image, last: Image, *, seed: int, size: tuple[int, int], progress: Progress, share: float
+    ) -> NDArray[np.uint8]:  # (F, H, W, 3)
+        """Generate a clip of this size, or take one that was kept."""
 
         def make() -> NDArray[np.uint8]:
-            ends = [self._ready(picture, size) for picture in shown]
-            made = self._made(ends[0], ends[1], seed, progress)
+            ends = [self._ready(picture, size) for picture in (first, last)]
+            with progress.part("sampling", share, steps_down(self.sampling.path)) as part:
+                made = self._made(ends[0], ends[1], seed, part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
-        frames = self.keeper.clip([picture.pixels for picture in shown], seed, make) if self.keeper else make()
-        grid = [fit(Image(frame), first.size, "stretch") for frame in frames[1:-1]]
-        if first.has_alpha:
-            grid = [frame.with_alpha() for frame in grid]
-        known = [picture.pixels for picture in (first, *grid, last)]
-        yield from off_the_grid(known, times, self.fill, seed=seed, progress=progress)
+        return self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
 
     def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
-        frames = int(self.model.unet.config["num_frames"])
-        in_turn, chunk = self._parts(first, frames)
-        total = steps_down(self.sampling.path)
-        with (
-            compiled(self.model.unet) if self.compile else nullcontext(),
-            progress.part("sampling", _SAMPLING, total) as part,
-        ):
-            return between(
+        in_turn, chunk = self._parts(first, self._frames)
+        with compiled(self.model.unet) if self.compile else nullcontext():
+            return between_ends(
                 self.model,
-                first,
-                last,
+                self._condition(first),
+                self._condition(last),
                 seed=seed,
                 sampling=self.sampling,
                 backward=self.backward,
-                frames=frames,
                 in_turn=in_turn,
                 chunk=chunk,
-                progress=part,
+                progress=progress,
             )
+
+    @torch.no_grad()
+    def _condition(self, picture: Tensor) -> Condition:
+        """Return what the network is told about a keyframe (1, 3, H, W): the very same in all clips that meet in it."""
+        shape = str(tuple(picture.shape)).encode()
+        key = hashlib.sha256(shape + picture.cpu().numpy().tobytes()).hexdigest()
+        if key not in self._told:
+            if len(self._told) == _KEPT:
+                self._told.pop(next(iter(self._told)))
+            self._told[key] = condition_on(self.model, picture, self._frames, seed=self.chance, told=self.sampling.told)
+        return self._told[key]
 
     def _ready(self, picture: Image, size: tuple[int, int]) -> Tensor:
         """Return a picture as the network takes it: of this size, and its edges repeated up to whole latents."""
         pixels = to_tensor(fit(picture, size, "stretch").pixels)[None].to(self.model.place.device)
         right, below = (-side % _WHOLE for side in size)
         return functional.pad(pixels, (0, right, 0, below), mode="replicate")
+
+    @property
+    def _frames(self) -> int:
+        """How many frames a clip of the model has."""
+        return int(self.model.unet.config["num_frames"])
 
     @property
     def _scale(self) -> int:
@@ -213,13 +263,11 @@ def working_size(wanted: tuple[int, int], side: int) -> tuple[int, int]:
     return (long, short) if width > height else (short, long)
 
 
-def _opaque(picture: Image) -> Image:
-    """Return a picture without the alpha channel that says nothing."""
-    if not picture.has_alpha:
-        return picture
-    if (picture.pixels[..., 3] < 255).any():
-        raise InputError(
-            "The engine generative draws opaque pictures, and these keyframes are transparent in places.",
-            "Flatten them, or use --engine flow.",
-        )
-    return Image(np.ascontiguousarray(picture.pixels[..., :3]))
+def _as_film(frame: Frame, like: Image) -> Frame:
+    """Return a frame of a clip with the size and the channels of a keyframe of the film."""
+    shown = fit(Image(frame), like.size, "stretch")
+    return (shown.with_alpha() if like.has_alpha else shown).pixels
+
+
+def _without_alpha(picture: Image) -> Image:
+    return Image(np.ascontiguousarray(picture.pixels[..., :3])) if picture.has_alpha else picture

@@ -61,7 +61,35 @@ def between(
         path: the way through the levels of noise, where it is not the sampling's own.
         progress: a step for each step of the sampler.
     """
-    first, last = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
+    ends = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
+    return between_ends(
+        model,
+        *ends,
+        seed=seed,
+        sampling=sampling,
+        backward=backward,
+        in_turn=in_turn,
+        chunk=chunk,
+        path=path,
+        progress=progress,
+    )
+
+
+@torch.no_grad()
+def between_ends(
+    model: VideoParts,
+    first: Condition,
+    last: Condition,
+    *,
+    seed: Seeds,
+    sampling: Sampling,
+    backward: Backward = PLAIN,
+    in_turn: bool = False,
+    chunk: int | None = None,
+    path: Sequence[int] | None = None,
+    progress: Progress = SILENT,
+) -> Tensor:
+    """Do the same from what the network is told about both ends, where pictures were encoded before."""
     fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
     with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
         made = follow(model, denoise, first.latents, seed=seed, sampling=sampling, path=path, progress=progress)

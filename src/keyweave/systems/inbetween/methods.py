@@ -12,7 +12,8 @@
 | vibid | none: ViBiDSampler, arXiv 2410.05651 |
 | mpd | none: Motion Prior Distillation, arXiv 2602.12679 |
 
-FILM and DynamiCrafter, the other rows, are networks of their own and not to be made from an image-to-video model.
+FILM and DynamiCrafter, the other rows, are networks of their own and not to be made from an image-to-video model; the
+benchmark takes what they made elsewhere.
 """
 
 from __future__ import annotations

@@ -87,6 +87,13 @@ class InbetweenOptions(FilmOptions):
         description=f"how it samples: {', '.join(PRESETS)}, or one with changes such as fast,steps=50,guidance=1..3",
         json_schema_extra={"metavar": "PRESET", "default_text": DEFAULT},
     )
+    windows: int = Field(
+        1,
+        ge=1,
+        le=MOST_FRAMES,
+        description="clips of the model in each gap, which meet in frames of a first clip of all of it",
+        json_schema_extra={"metavar": "N"},
+    )
     memory: Memory = "auto"
     compile: Compile = False
     device: Device = None

@@ -1,0 +1,87 @@
+"""How beats are found: options of the song that is heard, and in `keyweave dance` of its reference apart."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from keyweave.base.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from keyweave.app.dance_stages import Hearing
+    from keyweave.cli.parser import Parser
+
+_NAMES = ("tempo", "offset", "parity", "meter")
+_REFERENCE = "reference-"
+
+
+def add_hearing(parser: Parser) -> None:
+    """Let a parser take how one song is heard."""
+    _add(parser.add_argument, "")
+    _add_who(parser.add_argument)
+
+
+def add_hearings(parser: Parser) -> None:
+    """Let a parser take how the song is heard, and how the reference is where that is another song."""
+    song = parser.add_argument_group("how the song is heard: that of --music, or that of the reference without it")
+    _add(song.add_argument, "")
+    _add_who(song.add_argument)
+    says = "how the song of the reference is heard, where --music is another; it tells when motions begin there"
+    _add(parser.add_argument_group(says).add_argument, _REFERENCE)
+
+
+def hearing_of(args: argparse.Namespace) -> Hearing:
+    """Return how one song is heard."""
+    return _hearing(args, "", _who(args))
+
+
+def hearings_of(args: argparse.Namespace) -> tuple[Hearing, Hearing]:
+    """Return how the song is heard, and how the reference is."""
+    given = [name for name in _NAMES if getattr(args, f"reference_{name}") is not None]
+    if args.music is None and given:
+        raise InputError(
+            f"--{_REFERENCE}{given[0]} is for a dance to another song than that of the reference.",
+            f"Give that song as --music, or write --{given[0]}.",
+        )
+    who = _who(args)
+    song = _hearing(args, "", who)
+    return song, song if args.music is None else _hearing(args, _REFERENCE, who)
+
+
+def _add(add: Callable[..., Any], of: str) -> None:
+    add(f"--{of}tempo", choices=("x1", "x2", "x0.5"), help="take as many beats, twice or half as many (default: x1)")
+    later = "seconds by which all beats come later; may be below 0 (default: 0)"
+    add(f"--{of}offset", metavar="S", help=later)
+    add(f"--{of}parity", choices=("0", "1", "2"), help="the number of the first strong beat (default: as heard)")
+    add(f"--{of}meter", choices=("4/4", "3/4"), help="how many beats a bar has (default: 4/4)")
+
+
+def _add_who(add: Callable[..., Any]) -> None:
+    who = "who finds beats: librosa, or Beat This! with its checkpoint (default: librosa)"
+    add("--beats-by", default="librosa", metavar="librosa|beat-this:FILE", help=who)
+
+
+def _who(args: argparse.Namespace) -> Any:
+    from keyweave.perceive.listeners import listener_of  # noqa: PLC0415 - the help must be quick
+
+    return listener_of(args.beats_by)
+
+
+def _hearing(args: argparse.Namespace, of: str, who: Any) -> Hearing:
+    from keyweave.app.dance_stages import Hearing  # noqa: PLC0415
+
+    asked: dict[str, Any] = {name: getattr(args, f"{of}{name}".replace("-", "_")) for name in _NAMES}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if "parity" in given:
+        given["parity"] = int(given["parity"])
+    if "offset" in given:
+        try:
+            given["offset"] = Fraction(given["offset"])
+        except (ValueError, ZeroDivisionError):
+            raise InputError(
+                f"--{of}offset is {given['offset']!r}; it should be seconds, such as 0.02 or -0.1."
+            ) from None
+    return Hearing(**given, listener=who)

@@ -1,0 +1,64 @@
+"""The cheapest choice of values, compared with all choices there are."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from keyweave.systems.dance.search import Found, cheapest
+
+
+class Told:
+    """Costs of variables by themselves and of each two beside each other; tells what tables were asked for."""
+
+    def __init__(self, seed: int, sizes: tuple[int, ...], *, forbidden: float = 0.3) -> None:
+        chance = np.random.default_rng(seed)
+
+        def some(*shape: int) -> np.ndarray:
+            return np.where(chance.random(shape) < forbidden, np.inf, chance.integers(0, 40, shape))
+
+        self.alone = [some(size) for size in sizes]
+        self.linked = [pair for pair in itertools.combinations(range(len(sizes)), 2) if chance.random() < 0.7]
+        self.tables = {(x, y): some(sizes[x], sizes[y]) for x, y in itertools.combinations(range(len(sizes)), 2)}
+        for pair, table in self.tables.items():
+            if pair not in self.linked:  # these exclude each other or cost nothing
+                table[np.isfinite(table)] = 0
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, x: int, y: int, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+        self.asked.append((len(xs), len(ys)))
+        return self.tables[x, y][np.ix_(xs, ys)]
+
+    def cheapest(self, seconds: float = 600) -> Found:
+        return cheapest(self.alone, self, self.linked, grain=1, seconds=seconds)
+
+    def least(self) -> float:
+        """Add up all choices."""
+        letters = "abcdefg"[: len(self.alone)]
+        total = np.zeros([len(costs) for costs in self.alone])
+        for x, costs in enumerate(self.alone):
+            total += costs.reshape([-1 if axis == x else 1 for axis in range(len(letters))])
+        for (x, y), table in self.tables.items():
+            total += table.reshape([total.shape[axis] if axis in (x, y) else 1 for axis in range(len(letters))])
+        return float(total.min())
+
+
+@pytest.mark.parametrize("sizes", [(9,), (7, 8), (5, 6, 4), (4, 3, 5, 4), (3, 3, 3, 3, 3)])
+def test_a_choice_costs_what_the_cheapest_costs(sizes: tuple[int, ...]):
+    never = 0
+    for seed in range(40):
+        told = Told(seed, sizes)
+        found, least = told.cheapest(), told.least()
+        assert found.cost == found.bound == least
+        assert (found.choice is None) == np.isinf(least)
+        never += np.isinf(least)
+    assert len(sizes) < 4 or never > 0
+
+
+def test_without_time_what_would_take_long_is_left_and_the_bound_is_still_true():
+    for seed in range(4):
+        told = Told(seed, (300, 320))
+        hasty = told.cheapest(seconds=0)
+        assert hasty.choice is not None
+        assert hasty.bound <= told.least() <= hasty.cost
+        assert max(told.asked[len(told.linked) :]) == (160, 160)
