@@ -114,7 +114,8 @@ def test_the_reference_is_heard_in_its_own_way(
 
     def beats(self: Hearing, song: Path, _: object) -> BeatsFile:
         heard.append((song.name, self))
-        return BeatsFile(beats=BEATS, asked=self.words, made_from=sha256_of_file(song))
+        row = {"keyweave beats": 1, "beats": BEATS, "asked": self.words, "made_from": sha256_of_file(song)}
+        return BeatsFile.model_validate(row)
 
     monkeypatch.setattr(Hearing, "beats", beats)
     song, film = tmp_path / "song.mp4", tmp_path / "film.gif"

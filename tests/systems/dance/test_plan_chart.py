@@ -15,7 +15,8 @@ MIRROR = [3, 4, 5, 0, 1, 2]
 
 def some_plan() -> Plan:
     pairs = {Label("A"): (0, 1), Label("A", mirrored=True): (3, 4), Label("B"): (4, 0)}
-    return Plan(read_labels("A-B-A'-A"), pairs, (20.0, 10.0, 40.0), cost=70, bound=70, low=12, high=60)
+    moves = dict(zip(pairs, (31.0, 32.0, 33.0), strict=True))
+    return Plan(read_labels("A-B-A'-A"), pairs, moves, (20.0, 10.0, 40.0), cost=70, bound=70, low=12, high=60)
 
 
 def flat(size: tuple[int, int] = (60, 80), channels: int = 3) -> list[np.ndarray]:
@@ -28,10 +29,10 @@ def count(pixels: np.ndarray, color: tuple[int, ...]) -> int:
 
 def test_pictures_are_shown_as_often_as_they_are_used_and_unused_ones_dimmed():
     pixels = plan_chart(some_plan(), flat(), MIRROR).pixels
-    keyframe, pair, walk = (round(80 / 60 * height) * height for height in (92, 92, 64))
+    keyframe, graph, pair, walk = (round(80 / 60 * height) * height for height in (92, 110, 92, 64))
     uses = {0: (2, 3), 1: (1, 2), 3: (1, 1), 4: (2, 2)}  # in labels, and in the walk
     for number, (in_labels, in_walk) in uses.items():
-        assert count(pixels, COLORS[number]) == keyframe + in_labels * pair + in_walk * walk
+        assert count(pixels, COLORS[number]) == keyframe + graph + in_labels * pair + in_walk * walk
     assert count(pixels, COLORS[2]) == count(pixels, COLORS[5]) == 0
 
 
@@ -65,5 +66,5 @@ def test_what_was_given_up_and_what_is_not_proved_is_said():
 
 
 def test_a_plan_of_one_segment_has_no_bars():
-    plan = Plan(read_labels("A"), {Label("A"): (0, 1)}, (), cost=0, bound=0, low=12, high=60)
+    plan = Plan(read_labels("A"), {Label("A"): (0, 1)}, {Label("A"): 30.0}, (), cost=0, bound=0, low=12, high=60)
     assert plan_chart(plan, flat(), np.arange(6)).width == 1600
