@@ -215,10 +215,11 @@ class _Search:
         if _shift(full, self.late) < np.inf:
             self._climb(full)
         if any(len(few[x]) < len(costs) for x, costs in least.items()):
-            if self.late():  # larger tables would take as long again
+            kept = {x: self._within_room(costs, len(least)) for x, costs in least.items()}
+            if self.late() and max(map(len, kept.values())) > _FEW:  # larger tables would take as long again
                 self._give_up(max(least.values(), key=min))
                 return
-            full = self._filled(field, {x: self._within_room(costs, len(least)) for x, costs in least.items()})
+            full = self._filled(field, kept)
             _shift(full, self.late)
         self._branch(full, 0.0, {})
 
