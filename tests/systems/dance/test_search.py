@@ -55,7 +55,7 @@ def test_a_choice_costs_what_the_cheapest_costs(sizes: tuple[int, ...]):
     assert len(sizes) < 4 or never > 0
 
 
-@pytest.mark.parametrize("sizes", [(240, 250, 260), (300,) * 5])
+@pytest.mark.parametrize("sizes", [(240, 250, 260), (300,) * 6])
 def test_without_time_what_would_take_long_is_left_and_the_bound_is_still_true(sizes: tuple[int, ...]):
     told = Told(0, sizes, most=4000)
     hasty = told.cheapest(seconds=0)
