@@ -168,3 +168,10 @@ def write_click() -> Callable[[Path], None]:
         write_audio(path, Audio(sound, 22_050))
 
     return write
+
+
+@pytest.mark.parametrize("option", [["--tempo", "x2"], ["--offset", "0"], ["--beats-by", "librosa"]])
+def test_beats_that_are_given_are_not_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]):
+    output = tmp_path / "choreography.json"
+    assert main(["dance", "label", "dance.mp4", "--beats", "beats.json", *option, "-o", str(output)]) == 2
+    assert f"{option[0]} is for beats that are heard, and --beats gives them." in capsys.readouterr().err

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyweave.base.errors import ModelError
+from keyweave.base.errors import InputError, ModelError
 from keyweave.models.card import read_card
 from keyweave.models.finding import find
+from keyweave.models.loading import load
 from keyweave.recipes import toy_video
-from keyweave.recipes.begun import autoencoder_of, begin_with, begun, networks_of
-from keyweave.recipes.toy_video import Budget, scale_in, trained_autoencoder, work
+from keyweave.recipes.begun import autoencoder_of, begin_with, begun, networks_of, refuse_other
+from keyweave.recipes.toy_video import Budget, look_task, scale_in, seeing_encoder, trained_autoencoder, work
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -23,10 +24,11 @@ def test_what_it_goes_on_from_is_copied_whole(tmp_path: Path):
     shipped = find("toy-video", "image-to-video")
     begin_with(tmp_path, shipped)
     assert read_card(tmp_path / "begun") == shipped.card
-    model = begun(tmp_path)
-    assert model is not None
-    network, encoder = networks_of(model)
-    for copy, part in ((network, model.unet), (encoder, model.image_encoder), (autoencoder_of(model), model.vae)):
+    found = begun(tmp_path)
+    assert found is not None
+    model = load(found, device="cpu", dtype="float32")
+    network, encoder = networks_of(found)
+    for copy, part in ((network, model.unet), (encoder, model.image_encoder), (autoencoder_of(found), model.vae)):
         theirs = part.state_dict()
         for name, weight in copy.state_dict().items():
             assert weight.dtype == torch.float32
@@ -57,3 +59,23 @@ def test_what_was_learnt_before_has_no_steps(tmp_path: Path):
     none = dict.fromkeys(("squares", "frames", "details", "looks"), 0)
     plan = Budget(**none, clips=100, motion=300, seed=3, rises=(200,)).plan("motion")
     assert (plan.steps, plan.batch, plan.seed, plan.follower, plan.rises) == (300, 24, 3, "muon", (200,))
+
+
+def test_a_training_goes_on_only_from_what_it_began_with(tmp_path: Path, tiny_folder: Path):
+    shipped, other = find("toy-video", "image-to-video"), find(str(tiny_folder))
+    refuse_other(tmp_path, None)
+    with pytest.raises(InputError, match="was begun without --from"):
+        refuse_other(tmp_path, shipped)
+    begin_with(tmp_path, shipped)
+    begin_with(tmp_path, shipped)  # killed before its plan was written, and called again
+    refuse_other(tmp_path, shipped)
+    refuse_other(tmp_path, None)
+    with pytest.raises(InputError, match="was begun from another model"):
+        refuse_other(tmp_path, other)
+
+
+def test_the_network_begins_with_an_encoder_that_sees(tmp_path: Path):
+    learnt = look_task(7)
+    toy_video._keep(learnt.model, tmp_path / "looks-2.safetensors")
+    seeing = seeing_encoder(tmp_path, Budget(looks=2)).state_dict()
+    assert all(torch.equal(seeing[name], weight) for name, weight in learnt.encoder.state_dict().items())

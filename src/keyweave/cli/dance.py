@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file
-from keyweave.cli.dance_hearing import add_hearing, add_hearings, hearing_of, hearings_of
+from keyweave.cli.dance_hearing import add_hearing, add_hearings, hearing_of, hearings_of, refuse_hearing
 from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
 from keyweave.cli.parser import Parser, chosen, number, seed
@@ -143,6 +143,8 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
     refuse_existing(args.output, overwrite=args.overwrite)  # before the song is listened to
     truth = None if args.annotated is None else read_labels(args.annotated)
+    if args.beats:
+        refuse_hearing(args)
     hearing = hearing_of(args)
     beats = read_file(args.beats, BeatsFile) if args.beats else hearing.beats(args.dance, progress)
     reference = _reference(args, args.dance)

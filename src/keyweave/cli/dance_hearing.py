@@ -38,6 +38,14 @@ def hearing_of(args: argparse.Namespace) -> Hearing:
     return _hearing(args, "", _who(args))
 
 
+def refuse_hearing(args: argparse.Namespace) -> None:
+    """Raise if it is told how to hear a song whose beats are given."""
+    given = [name for name in _NAMES if getattr(args, name) is not None]
+    given += ["beats-by"] if args.beats_by is not None else []
+    if given:
+        raise InputError(f"--{given[0]} is for beats that are heard, and --beats gives them.", "Leave one of them out.")
+
+
 def hearings_of(args: argparse.Namespace) -> tuple[Hearing, Hearing]:
     """Return how the song is heard, and how the reference is."""
     given = [name for name in _NAMES if getattr(args, f"reference_{name}") is not None]
@@ -61,13 +69,13 @@ def _add(add: Callable[..., Any], of: str) -> None:
 
 def _add_who(add: Callable[..., Any]) -> None:
     who = "who finds beats: librosa, or Beat This! with its checkpoint (default: librosa)"
-    add("--beats-by", default="librosa", metavar="librosa|beat-this:FILE", help=who)
+    add("--beats-by", metavar="librosa|beat-this:FILE", help=who)
 
 
 def _who(args: argparse.Namespace) -> Any:
     from keyweave.perceive.listeners import listener_of  # noqa: PLC0415 - the help must be quick
 
-    return listener_of(args.beats_by)
+    return listener_of(args.beats_by or "librosa")
 
 
 def _hearing(args: argparse.Namespace, of: str, who: Any) -> Hearing:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from keyweave.app.jobs import Plan, Result
 
-# A time holds digits, points and colons; what follows a colon and begins with a letter is the easing.
 _SEAMS_SHOWN = 3
+# A time holds digits, points and colons; what follows a colon and begins with a letter is the easing.
 _KEY = re.compile(r"(.+)@([\d.:/]+[fs]?)(?::([a-z].*))?")
 
 

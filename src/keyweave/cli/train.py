@@ -97,7 +97,7 @@ def _train_video(args: argparse.Namespace, progress: Progress) -> bool:
     from keyweave.base.errors import InputError  # noqa: PLC0415
     from keyweave.models.finding import find  # noqa: PLC0415
     from keyweave.perceive.features import load_features  # noqa: PLC0415
-    from keyweave.recipes.begun import begin_with, begun  # noqa: PLC0415
+    from keyweave.recipes.begun import begin_with, begun, refuse_other  # noqa: PLC0415
     from keyweave.recipes.kept import keep_budget, kept_budget  # noqa: PLC0415
     from keyweave.recipes.toy_video import Budget, finish  # noqa: PLC0415
     from keyweave.training.processes import run_together  # noqa: PLC0415
@@ -110,14 +110,16 @@ def _train_video(args: argparse.Namespace, progress: Progress) -> bool:
     before = find(args.begun, "image-to-video") if args.begun else None
     budget = None if args.dry_run else kept_budget(args.output, Budget)
     if budget is None:
+        if not before and begun(args.output):  # and stopped before its plan was written
+            raise InputError(f"{args.output} was begun with --from.", "Give it again, or name a new folder.")
         budget = _plan_video(args, processes, progress)
         if args.dry_run:
             return False
         if before:
             begin_with(args.output, before)
         keep_budget(args.output, budget)
-    elif before and begun(args.output) is None:
-        raise InputError(f"{args.output} was begun without --from.", "Leave --from out, or name a new folder.")
+    else:
+        refuse_other(args.output, before)
     run_together("keyweave.recipes", [str(args.output)], processes, args.output / "logs", progress)
     finish(args.output, budget, judge, progress)
     return True

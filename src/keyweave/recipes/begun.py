@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from keyweave.base.errors import ModelError
+from keyweave.base.errors import InputError, ModelError
 from keyweave.base.files import replacing_folder
 from keyweave.models.finding import find
-from keyweave.models.loading import VideoModel, load
+from keyweave.models.loading import load
 from keyweave.recipes.autoencoder import fresh_autoencoder
 from keyweave.recipes.looks import fresh_encoder
 from keyweave.recipes.video import fresh_network
@@ -34,31 +34,44 @@ def begin_with(folder: Path, found: Found) -> None:
     Raises:
         ModelError: its networks are not those of the recipe.
     """
-    _copies(load(found, device="cpu", dtype="float32"))
-    with replacing_folder(folder / _FOLDER) as made:
+    _copies(found)
+    with replacing_folder(folder / _FOLDER, overwrite=True) as made:
         shutil.copytree(found.folder, made, dirs_exist_ok=True)
 
 
-def begun(folder: Path) -> VideoModel | None:
+def begun(folder: Path) -> Found | None:
     """Return the model that a training goes on from; None if it began with nothing."""
-    if not (folder / _FOLDER).exists():
-        return None
-    return load(find(str((folder / _FOLDER).resolve())), device="cpu", dtype="float32")
+    return find(str((folder / _FOLDER).resolve())) if (folder / _FOLDER).exists() else None
 
 
-def autoencoder_of(model: VideoModel) -> AutoencoderKLTemporalDecoder:
-    """Return a copy of its autoencoder that can be trained."""
-    return _copies(model)[0]
+def refuse_other(folder: Path, wanted: Found | None) -> None:
+    """Raise if a training that was begun did not begin with what is wanted now; None leaves that to it."""
+    there = begun(folder)
+    if wanted and there is None:
+        raise InputError(f"{folder} was begun without --from.", "Leave --from out, or name a new folder.")
+    if wanted and there and wanted.mark().sha256 != there.mark().sha256:
+        raise InputError(f"{folder} was begun from another model.", "Leave --from out, or name a new folder.")
 
 
-def networks_of(model: VideoModel) -> tuple[UNetSpatioTemporalConditionModel, CLIPVisionModelWithProjection]:
-    """Return copies of its network and of its image encoder that can be trained."""
-    return _copies(model)[1:]
+def autoencoder_of(found: Found) -> AutoencoderKLTemporalDecoder:
+    """Return its autoencoder, to be trained."""
+    return _copies(found)[0]
+
+
+def networks_of(found: Found) -> tuple[UNetSpatioTemporalConditionModel, CLIPVisionModelWithProjection]:
+    """Return its network and its image encoder, to be trained."""
+    return _copies(found)[1:]
+
+
+def scale_of_begun(found: Found) -> float:
+    """Return what brings its latents to a spread of 1."""
+    return float(load(found, device="cpu", dtype="float32").vae.config["scaling_factor"])
 
 
 def _copies(
-    model: VideoModel,
+    found: Found,
 ) -> tuple[AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel, CLIPVisionModelWithProjection]:
+    model = load(found, device="cpu", dtype="float32")
     copies = (fresh_autoencoder(), fresh_network(), fresh_encoder())
     for name, copy in zip(_PARTS, copies, strict=True):
         part: Any = getattr(model, name)
@@ -66,7 +79,7 @@ def _copies(
             copy.load_state_dict({key: weight.to(torch.float32) for key, weight in part.state_dict().items()})
         except RuntimeError:
             raise ModelError(
-                f"{model.ref} cannot be trained on: its {name} is not the one that this recipe trains.",
+                f"{found.ref} cannot be trained on: its {name} is not the one that this recipe trains.",
                 "Name a model that `keyweave train toy-video` of this version made.",
             ) from None
     return copies

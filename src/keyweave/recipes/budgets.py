@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from keyweave.diffusion.vae import encode
+from keyweave.models.loading import lay_out
 from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
 from keyweave.recipes.details import DetailTask
 from keyweave.recipes.looks import fresh_encoder
@@ -77,6 +78,7 @@ def measure(seed: int = 0) -> Measured:
         plans = Budget(seed=seed)
         squares = _timed(AutoencoderTask(model, size=32, frames=4, seed=seed), plans.plan("squares"))
         frames = _timed(AutoencoderTask(model, size=64, frames=1, seed=seed), plans.plan("frames"))
+        lay_out(model.encoder)
         with torch.no_grad():
             began = time.perf_counter()
             encode(model, torch.zeros(FRAMES, 3, 64, 64))

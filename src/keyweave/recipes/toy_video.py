@@ -16,7 +16,7 @@ from keyweave.models.finding import find
 from keyweave.models.loading import lay_out, load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
-from keyweave.recipes.begun import autoencoder_of, begun, networks_of
+from keyweave.recipes.begun import autoencoder_of, begun, networks_of, scale_of_begun
 from keyweave.recipes.details import DetailTask
 from keyweave.recipes.looks import LookTask, fresh_encoder
 from keyweave.recipes.scores import video_scores
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import CLIPVisionModelWithProjection
 
+    from keyweave.models.finding import Found
     from keyweave.perceive.features import ToyFeatures
     from keyweave.toyworld.scenes import Split
     from keyweave.training.task import Task
@@ -170,9 +171,9 @@ def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Prog
 
 def trained_autoencoder(folder: Path, budget: Budget, stage: Learnt) -> AutoencoderKLTemporalDecoder:
     """Return the autoencoder as it was after a stage, or that of the model which is gone on from."""
-    model = begun(folder)
-    if model:
-        return autoencoder_of(model)
+    found = begun(folder)
+    if found:
+        return autoencoder_of(found)
     return _filled(fresh_autoencoder(budget.seed), folder / f"{stage}-{vars(budget)[stage]}.safetensors")
 
 
@@ -188,9 +189,9 @@ def motion_task(folder: Path, budget: Budget) -> VideoTask:
     from transformers import CLIPImageProcessor  # noqa: PLC0415
 
     clips, firsts = latents.read(folder / "latents", budget.clips, begin=budget.first)
-    model = begun(folder)
-    if model:
-        network, encoder = networks_of(model)
+    found = begun(folder)
+    if found:
+        network, encoder = networks_of(found)
     else:
         network, encoder = fresh_network(budget.seed), seeing_encoder(folder, budget)
     return VideoTask(
@@ -214,9 +215,9 @@ def seeing_encoder(folder: Path, budget: Budget) -> CLIPVisionModelWithProjectio
 
 def scale_in(folder: Path, budget: Budget) -> float:
     """Return what brings the latents of a training to a spread of 1."""
-    model = begun(folder)
-    if model:
-        return float(model.vae.config["scaling_factor"])
+    found = begun(folder)
+    if found:
+        return scale_of_begun(found)
     clips, _ = latents.read(folder / "latents", min(budget.clips, 1000), begin=budget.first)
     return scale_of(clips)
 
@@ -232,8 +233,9 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
         assemble(folder, budget, made)
         model = load(find(str(made.resolve())))
         scores = video_scores(model, judge, budget.tested, progress=progress)
-        before = _card_begun(folder)
-        learnt = [stage for stage in LEARNT if before is None or stage in GOING_ON]
+        found = begun(folder)
+        before = found.card if found else None
+        learnt = [stage for stage in LEARNT if found is None or stage in GOING_ON]
         journals = {stage: read(folder / stage / "journal.jsonl") for stage in learnt}
         hours = sum(row["seconds"] for rows in journals.values() for row in rows) / 3600
         return write_card(
@@ -243,11 +245,10 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
                 kind="image-to-video",
                 says="Lets a picture of the drawn world go on: 14 frames of 64x64.",
                 toy=True,
-                data=f"{budget.clips:,} clips of 14 frames of 64x64, and as many frames as the autoencoder asked for, "
-                "drawn by keyweave.toyworld",
+                data=f"{budget.clips:,} clips of 14 frames of 64x64, {_more_data(budget, found)}",
                 recipe="keyweave train toy-video, with budget.json: "
                 + ", ".join(f"{name} {value}" for name, value in vars(budget).items())
-                + (f". It went on from a model with this recipe: {before.recipe}" if before else ""),
+                + (f". It went on from {_recipe_of(found)}" if found else ""),
                 seed=budget.seed,
                 steps=sum(len(rows) for rows in journals.values()) + (before.steps if before else 0),
                 hours=round(hours + (before.hours if before else 0), 2),
@@ -256,14 +257,24 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
                 scores={name: round(value, 4) for name, value in scores.items()},
                 limits="Knows the actors and places of the drawn world and nothing else.",
                 license="Apache-2.0",
-                base=f"{before.name} of {before.trained}" if before else None,
+                base=_name_of(found) if found else None,
             ),
         )
 
 
-def _card_begun(folder: Path) -> ModelCard | None:
-    model = begun(folder)
-    return model.card if model else None
+def _more_data(budget: Budget, found: Found | None) -> str:
+    if found:
+        return f"drawn by keyweave.toyworld; before that: {found.card.data if found.card else 'unknown'}"
+    looks = budget.looks * budget.plan("looks").batch
+    return f"{looks:,} first frames, and as many frames as the autoencoder asked for, drawn by keyweave.toyworld"
+
+
+def _recipe_of(found: Found) -> str:
+    return f"a model with this recipe: {found.card.recipe}" if found.card else f"{_name_of(found)}, which has no card"
+
+
+def _name_of(found: Found) -> str:
+    return f"{found.card.name} of {found.card.trained}" if found.card else f"sha256 {found.mark().sha256}"
 
 
 @torch.no_grad()
