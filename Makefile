@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist lo
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.core ## make a first film from pictures that keyweave draws itself
+demo: $(VENV)/.generate ## make a first film from pictures that keyweave draws itself
 	@$(BIN)/keyweave demo -o demo --overwrite
 
 demo-dance: $(VENV)/.dance ## let a drawn creature dance
@@ -52,6 +52,11 @@ $(VENV)/.made:
 $(VENV)/.core: $(VENV)/.made $(NEEDS)
 	@echo "keyweave: installing what it needs (once; PyTorch is the large part)"
 	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.generate: $(VENV)/.core $(NEEDS)
+	@echo "keyweave: installing what video models run on (once)"
+	@$(PIP) --editable ".[generate]"
 	@touch $@
 
 $(VENV)/.dance: $(VENV)/.core $(NEEDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keyweave.app import demo, doctor
+from keyweave.app import demo, demo_beside, doctor
 from keyweave.cli.face import size_words
 from keyweave.cli.main import COMMANDS, main
 from keyweave.media.pictures.images import read_image
@@ -183,10 +183,12 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(demo, "SECONDS", 1)
+    monkeypatch.setattr(demo_beside, "installed", lambda package: package != "diffusers")
     folder = tmp_path / "demo"
     assert main(["demo", "-o", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert f"The film is here:  {folder / 'boat.mp4'}" in shown
+    assert 'The engine generative is not shown: it needs pip install "keyweave[generate]"' in shown
     command = next(line for line in shown.splitlines() if "inbetween" in line and "-o" in line).split()
     assert main(command[1:]) == 0  # what it says to try next works
     assert main(["demo", "-o", str(folder), "--json", "--overwrite"]) == 0

@@ -4,14 +4,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from keyweave.base.errors import InputError, ModelError
 from keyweave.models.card import read_card
 from keyweave.models.finding import find
 from keyweave.models.loading import load
-from keyweave.recipes import toy_video
-from keyweave.recipes.begun import autoencoder_of, begin_with, begun, networks_of, refuse_other
-from keyweave.recipes.toy_video import Budget, look_task, scale_in, seeing_encoder, trained_autoencoder, work
+from keyweave.recipes import latents, toy_video
+from keyweave.recipes.begun import autoencoder_of, begin_with, begun, encoder_of, network_of, refuse_other
+from keyweave.recipes.toy_video import (
+    HELD_OUT,
+    Budget,
+    assemble,
+    look_task,
+    motion_task,
+    scale_in,
+    seeing_encoder,
+    trained_autoencoder,
+    work,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,8 +38,9 @@ def test_what_it_goes_on_from_is_copied_whole(tmp_path: Path):
     found = begun(tmp_path)
     assert found is not None
     model = load(found, device="cpu", dtype="float32")
-    network, encoder = networks_of(found)
-    for copy, part in ((network, model.unet), (encoder, model.image_encoder), (autoencoder_of(found), model.vae)):
+    copies = ((network_of, model.unet), (encoder_of, model.image_encoder), (autoencoder_of, model.vae))
+    for copied, part in copies:
+        copy = copied(found)
         theirs = part.state_dict()
         for name, weight in copy.state_dict().items():
             assert weight.dtype == torch.float32
@@ -79,3 +91,27 @@ def test_the_network_begins_with_an_encoder_that_sees(tmp_path: Path):
     toy_video._keep(learnt.model, tmp_path / "looks-2.safetensors")
     seeing = seeing_encoder(tmp_path, Budget(looks=2)).state_dict()
     assert all(torch.equal(seeing[name], weight) for name, weight in learnt.encoder.state_dict().items())
+
+
+def test_the_encoder_of_a_model_that_is_gone_on_from_stays_as_it_is(tmp_path: Path):
+    begin_with(tmp_path, find("toy-video", "image-to-video"))
+    found, budget = begun(tmp_path), Budget(clips=100, motion=1)
+    assert found is not None
+    for split, count in (("train", 100), ("validation", HELD_OUT)):
+        for first in range(0, count, latents.TOGETHER):
+            clips = {"latents": torch.zeros(100, 14, 8, 8, 8).half(), "first": torch.zeros(100, 3, 64, 64).byte()}
+            path = tmp_path / "latents" / f"{split}-{first:06d}.safetensors"
+            path.parent.mkdir(exist_ok=True)
+            save_file(clips, path)
+    task = motion_task(tmp_path, budget)
+    network = network_of(found).state_dict()
+    assert all(torch.equal(weight, network[name]) for name, weight in task.model.state_dict().items())
+    task.loss([0, 1])[0].backward()  # nothing but the network is asked for gradients
+    toy_video._keep(task.model, tmp_path / "motion-1.safetensors")
+    (tmp_path / "made").mkdir()
+    assemble(tmp_path, budget, tmp_path / "made")
+    before, after = (
+        load_file(one / "image_encoder" / "model.safetensors") for one in (tmp_path / "begun", tmp_path / "made")
+    )
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from keyweave.diffusion.image_to_video import seen_by_encoder
+from keyweave.maths.tensors import to_tensor
 from keyweave.recipes import looks
-from keyweave.recipes.looks import LookTask, fresh_encoder
+from keyweave.recipes.looks import TOLD, LookTask, fresh_encoder, said_of
 from keyweave.toyworld.actors import COLORS
 from keyweave.toyworld.scenes import KINDS, scene_of
 
@@ -79,3 +81,17 @@ def test_a_few_steps_on_the_same_pictures_are_learnt(task: LookTask):
         task.loss(range(8))[0].backward()
         follower.step()
     assert float(task.loss(range(8))[0].detach()) < 0.8 * before
+
+
+def test_what_is_said_of_first_frames_is_what_the_pipeline_would_be_told(monkeypatch: pytest.MonkeyPatch):
+    import transformers
+
+    monkeypatch.setattr(looks, "_TOGETHER", 2)
+    encoder, processor = fresh_encoder().eval(), transformers.CLIPImageProcessor()
+    firsts = torch.randint(0, 256, (3, 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
+    said = said_of(encoder, processor, firsts)
+    assert said.shape == (3, TOLD)
+    for one, first in zip(said, firsts, strict=True):
+        alone = encoder(seen_by_encoder(processor, to_tensor(first.movedim(0, -1).numpy()[None]))).image_embeds[0]
+        torch.testing.assert_close(one, alone)
+    assert not said.requires_grad

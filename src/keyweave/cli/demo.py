@@ -29,18 +29,33 @@ def run(args: argparse.Namespace) -> int:
     if args.which == "dance":
         return _dance(args)
     from keyweave.app.demo import make_demo  # noqa: PLC0415 - the help must be quick
+    from keyweave.app.demo_beside import can_compare, make_comparison  # noqa: PLC0415
+    from keyweave.base.extras import install_line  # noqa: PLC0415
     from keyweave.cli.system import film_words  # noqa: PLC0415
 
     with watched(args.command, as_json=args.json) as progress:
-        films = make_demo(args.output, overwrite=args.overwrite, progress=progress)
+        both = can_compare()
+        with progress.part("films", 0.6 if both else 1) as part:
+            films = make_demo(args.output, overwrite=args.overwrite, progress=part)
+        compared = None
+        if both:
+            with progress.part("two engines", 0.4) as part:
+                compared = make_comparison(args.output, overwrite=args.overwrite, progress=part)
         progress.end()
+    lacking = f"The engine generative is not shown: it needs {install_line('generate')}"
     if args.json:
         rows = [{"output": str(made.film.path), "sheet": str(made.sheet)} for made in films]
-        show_json({"event": "result", "films": rows})
+        rows += [{"output": str(compared.path), "sheet": str(compared.sheet)}] if compared else []
+        show_json({"event": "result", "films": rows, "notes": [] if compared else [lacking]})
         return 0
     for made in films:
         print(f"The film is here:  {made.film.path}  ({film_words(made.film)}, engine {made.film.recipe.engine})")
         print(f"A look at it:      {made.sheet}")
+    if compared:
+        print(f"Two engines:       {compared.path}  (flow, the toy video model, and what happened in the drawn world)")
+        print(f"A look at it:      {compared.sheet}")
+    else:
+        print(lacking)
     boat, day = films
     first, last = day.keyframes[0], day.keyframes[-1]
     print(

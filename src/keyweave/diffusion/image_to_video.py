@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from keyweave.base.progress import SILENT, Progress
-from keyweave.diffusion.denoisers import Condition, Denoiser, guided, sigmas_of, video_denoiser
+from keyweave.diffusion.denoisers import Condition, Denoiser, guided_denoiser, sigmas_of, video_denoiser
 from keyweave.diffusion.noise import Seeds, noise_like
 from keyweave.diffusion.samplers import sample_euler
 from keyweave.diffusion.told import TOLD, Told
@@ -74,11 +74,9 @@ def image_to_video(
 
 def denoiser_for(model: VideoParts, condition: Condition, guidance: tuple[float, float]) -> Denoiser:
     """Bind a condition, with guidance that rises from the first frame to the last."""
-    told = video_denoiser(model.unet, condition)
     if max(guidance) <= 1:
-        return told
-    untold = video_denoiser(model.unet, condition.without_picture())
-    return guided(told, untold, torch.linspace(*guidance, condition.latents.shape[1]))
+        return video_denoiser(model.unet, condition)
+    return guided_denoiser(model.unet, condition, torch.linspace(*guidance, condition.latents.shape[1]))
 
 
 def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: Seeds, told: Told = TOLD) -> Condition:

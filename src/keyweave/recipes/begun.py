@@ -58,9 +58,14 @@ def autoencoder_of(found: Found) -> AutoencoderKLTemporalDecoder:
     return _copies(found)[0]
 
 
-def networks_of(found: Found) -> tuple[UNetSpatioTemporalConditionModel, CLIPVisionModelWithProjection]:
-    """Return its network and its image encoder, to be trained."""
-    return _copies(found)[1:]
+def network_of(found: Found) -> UNetSpatioTemporalConditionModel:
+    """Return its network, to be trained."""
+    return _copies(found)[1]
+
+
+def encoder_of(found: Found) -> CLIPVisionModelWithProjection:
+    """Return its image encoder, which stays as it is."""
+    return _copies(found)[2]
 
 
 def scale_of_begun(found: Found) -> float:

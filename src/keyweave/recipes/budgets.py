@@ -12,7 +12,7 @@ from keyweave.diffusion.vae import encode
 from keyweave.models.loading import lay_out
 from keyweave.recipes.autoencoder import CHANNELS, AutoencoderTask, fresh_autoencoder
 from keyweave.recipes.details import DetailTask
-from keyweave.recipes.looks import fresh_encoder
+from keyweave.recipes.looks import TOLD
 from keyweave.recipes.toy_video import GOING_ON, STAGES, Budget, look_task
 from keyweave.recipes.video import FRAMES, VideoTask, fresh_network
 from keyweave.training.loop import estimate
@@ -98,16 +98,5 @@ def _timed(task: Task, plan: Plan) -> tuple[float, int]:
 
 
 def _motion(seed: int) -> VideoTask:
-    from transformers import CLIPImageProcessor  # noqa: PLC0415 - an extra
-
-    clips, firsts = torch.zeros(24, FRAMES, CHANNELS, 8, 8), torch.zeros(24, 3, 64, 64)
-    return VideoTask(
-        fresh_network(seed),
-        fresh_encoder(seed),
-        CLIPImageProcessor(),
-        latents=clips,
-        firsts=firsts,
-        scale=1.0,
-        held_out=(clips, firsts),
-        seed=seed,
-    )
+    clips, seen = torch.zeros(24, FRAMES, CHANNELS, 8, 8), torch.zeros(24, TOLD)
+    return VideoTask(fresh_network(seed), latents=clips, seen=seen, scale=1.0, held_out=(clips, seen), seed=seed)

@@ -154,5 +154,15 @@ class LookTask:
         return one, two, three, four
 
 
+@torch.no_grad()
+def said_of(encoder: CLIPVisionModelWithProjection, processor: CLIPImageProcessor, firsts: Tensor) -> Tensor:
+    """Return what the encoder says, (N, D), of first frames (N, 3, H, W) in whole levels."""
+    told = [
+        encoder(seen_by_encoder(processor, some.to(encoder.device).float() / 127.5 - 1)).image_embeds
+        for some in firsts.split(_TOGETHER)
+    ]
+    return torch.cat(told)
+
+
 def _scenes(split: Split, numbers: Sequence[int], seed: int) -> list[Scene]:
     return [scene_of(split, number, seed=seed) for number in numbers]

@@ -16,9 +16,9 @@ from keyweave.models.finding import find
 from keyweave.models.loading import lay_out, load
 from keyweave.recipes import latents
 from keyweave.recipes.autoencoder import AutoencoderTask, fresh_autoencoder
-from keyweave.recipes.begun import autoencoder_of, begun, networks_of, scale_of_begun
+from keyweave.recipes.begun import autoencoder_of, begun, encoder_of, network_of, scale_of_begun
 from keyweave.recipes.details import DetailTask
-from keyweave.recipes.looks import LookTask, fresh_encoder
+from keyweave.recipes.looks import LookTask, fresh_encoder, said_of
 from keyweave.recipes.scores import video_scores
 from keyweave.recipes.video import VideoTask, family_scheduler, fresh_network
 from keyweave.training.journal import read
@@ -189,25 +189,24 @@ def motion_task(folder: Path, budget: Budget) -> VideoTask:
     from transformers import CLIPImageProcessor  # noqa: PLC0415
 
     clips, firsts = latents.read(folder / "latents", budget.clips, begin=budget.first)
-    found = begun(folder)
-    if found:
-        network, encoder = networks_of(found)
-    else:
-        network, encoder = fresh_network(budget.seed), seeing_encoder(folder, budget)
+    others, their_firsts = latents.read(folder / "latents", HELD_OUT, split="validation")
+    found, processor = begun(folder), CLIPImageProcessor()
+    encoder = seeing_encoder(folder, budget).eval()
     return VideoTask(
-        network,
-        encoder,
-        CLIPImageProcessor(),
+        network_of(found) if found else fresh_network(budget.seed),
         latents=clips,
-        firsts=firsts,
+        seen=said_of(encoder, processor, firsts),
         scale=scale_in(folder, budget),
-        held_out=latents.read(folder / "latents", HELD_OUT, split="validation"),
+        held_out=(others, said_of(encoder, processor, their_firsts)),
         seed=budget.seed,
     )
 
 
 def seeing_encoder(folder: Path, budget: Budget) -> CLIPVisionModelWithProjection:
-    """Return the image encoder as it was after it learnt to see."""
+    """Return the image encoder as it was after it learnt to see, or that of the model which is gone on from."""
+    found = begun(folder)
+    if found:
+        return encoder_of(found)
     task = look_task(budget.seed)
     _filled(task.model, folder / f"looks-{budget.looks}.safetensors")
     return task.encoder
@@ -285,7 +284,7 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
         folder: of the training.
         budget: how it was trained.
         output: a folder that is there.
-        weights: of the network and the encoder; those at the end of the training without.
+        weights: of the network; those at the end of the training without.
     """
     from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (  # noqa: PLC0415
         StableVideoDiffusionPipeline,
@@ -294,10 +293,9 @@ def assemble(folder: Path, budget: Budget, output: Path, *, weights: Path | None
 
     vae = trained_autoencoder(folder, budget, "details")
     vae.register_to_config(scaling_factor=scale_in(folder, budget))
-    both = torch.nn.ModuleDict({"unet": fresh_network(), "image_encoder": fresh_encoder()})
-    _filled(both, weights or folder / f"motion-{budget.motion}.safetensors")
+    network = _filled(fresh_network(), weights or folder / f"motion-{budget.motion}.safetensors")
     scheduler = family_scheduler()
-    parts: dict[str, Any] = {"vae": vae, "unet": both["unet"], "image_encoder": both["image_encoder"]}
+    parts: dict[str, Any] = {"vae": vae, "unet": network, "image_encoder": seeing_encoder(folder, budget)}
     for part in parts.values():
         part.to(torch.bfloat16)
     pipeline = StableVideoDiffusionPipeline(**parts, scheduler=scheduler, feature_extractor=CLIPImageProcessor())

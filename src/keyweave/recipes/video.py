@@ -1,8 +1,12 @@
-"""Training what moves: the network of `toy-video`, and its image encoder with it, on latents of the drawn world."""
+"""Training what moves: the network of `toy-video`, on latents of the drawn world.
+
+The image encoder stays as it is. Trained along, it forgot which way looks point (`looks.py`), since most of the errors
+that are measured here are of other things.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,7 +14,6 @@ from torch import nn
 
 from keyweave.base.seeds import derive
 from keyweave.diffusion.denoisers import Condition, velocity
-from keyweave.diffusion.image_to_video import seen_by_encoder
 from keyweave.diffusion.noise import gaussian
 from keyweave.diffusion.quick import make_quick
 from keyweave.diffusion.told import AUGMENTATION, BUCKET, FPS
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
     from torch import Tensor
-    from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
-
 FRAMES = 14
 _MEAN, _SPREAD = 1.2, 1.6  # of the logarithm of noise; where things go is decided at much
 _UNTOLD = 0.1  # how often the network is told nothing, so that guidance can lead away from it
@@ -87,10 +88,8 @@ class VideoTask:
 
     Args:
         unet: the network.
-        image_encoder: trained with it.
-        processor: how the encoder is shown pictures.
         latents: (N, F, C, h, w) of clips, unscaled.
-        firsts: (N, 3, H, W) their first frames in whole levels.
+        seen: (N, D) what the image encoder says of their first frames.
         scale: brings latents to a spread of 1.
         held_out: the same two of clips that are never trained on.
         seed: decides all chance.
@@ -99,21 +98,16 @@ class VideoTask:
     def __init__(
         self,
         unet: UNetSpatioTemporalConditionModel,
-        image_encoder: CLIPVisionModelWithProjection,
-        processor: CLIPImageProcessor,
         *,
         latents: Tensor,
-        firsts: Tensor,
+        seen: Tensor,
         scale: float,
         held_out: tuple[Tensor, Tensor],
         seed: int = 0,
     ) -> None:
         self._unet = unet
         make_quick(unet)
-        self._encoder = image_encoder
-        self._processor = processor
-        self._model = nn.ModuleDict({"unet": unet, "image_encoder": image_encoder})
-        self._clips = (latents, firsts)
+        self._clips = (latents, seen)
         self._held_out = held_out
         self._scale = scale
         self._seed = seed
@@ -121,27 +115,27 @@ class VideoTask:
 
     @property
     def model(self) -> nn.Module:
-        """What is trained: both."""
-        return self._model
+        """What is trained."""
+        return self._unet
 
     def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
         """Return the mean error of the velocities."""
         rows = [self._order.row(number) for number in samples]
-        latents, firsts = (part[rows] for part in self._clips)
+        latents, seen = (part[rows] for part in self._clips)
         # Consecutive samples get noise levels that are spread evenly: a golden ratio apart.
         even = np.array([(0.5 + 0.6180339887498949 * number) % 1 for number in samples])
         sigma = torch.exp(_MEAN + _SPREAD * torch.special.ndtri(torch.from_numpy(even).float().clamp(1e-4, 1 - 1e-4)))
         noise = torch.stack([gaussian(tuple(latents.shape[1:]), self._seed, "training", k) for k in samples])
         chances = [np.random.default_rng(derive(self._seed, "untold", number)).random() for number in samples]
         told = torch.tensor([chance >= _UNTOLD for chance in chances])
-        faults = self._faults(latents, firsts, sigma, noise, told, weighed=True)
+        faults = self._faults(latents, seen, sigma, noise, told, weighed=True)
         return faults.mean(), {}
 
     @torch.no_grad()
     def validate(self, folder: Path, step: int) -> dict[str, float]:
         """Measure on clips that are never trained on, at fixed levels of noise."""
         del folder, step
-        latents, firsts = (part[:_MEASURED] for part in self._held_out)
+        latents, seen = (part[:_MEASURED] for part in self._held_out)
         noise = torch.stack([gaussian(tuple(latents.shape[1:]), 0, "validation", k) for k in range(len(latents))])
         found = {}
         for level in _LEVELS:
@@ -149,22 +143,21 @@ class VideoTask:
             for part in range(0, len(latents), _TOGETHER):
                 few = slice(part, part + _TOGETHER)
                 same = torch.full((len(latents[few]),), level)
-                faults.append(self._faults(latents[few], firsts[few], same, noise[few], same > 0))
+                faults.append(self._faults(latents[few], seen[few], same, noise[few], same > 0))
             found[f"at {level:g}"] = float(torch.cat(faults).mean())
         return {"loss": sum(found.values()) / len(found), **found}
 
     def _faults(
-        self, latents: Tensor, firsts: Tensor, sigma: Tensor, noise: Tensor, told: Tensor, *, weighed: bool = False
+        self, latents: Tensor, seen: Tensor, sigma: Tensor, noise: Tensor, told: Tensor, *, weighed: bool = False
     ) -> Tensor:
         device = self._unet.device
         first = latents[:, :1].float().to(device)
         clean = latents.float().to(device) * self._scale
         sigma, noise, told = sigma.to(device), noise.to(device), told.to(device)
-        seen: Any = self._encoder(seen_by_encoder(self._processor, firsts.to(device).float() / 127.5 - 1))
         ids = torch.tensor([[FPS - 1, BUCKET, AUGMENTATION]], device=device)
         condition = Condition(
             latents=(first * told[:, None, None, None, None]).expand_as(clean),
-            embedding=(seen.image_embeds * told[:, None])[:, None],
+            embedding=(seen.to(device) * told[:, None])[:, None],
             ids=ids.expand(len(clean), -1),
         )
         wide = sigma[:, None, None, None, None]
