@@ -1,12 +1,19 @@
 """`keyweave bench` from end to end, with a tiny random model."""
 
+import hashlib
+import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from keyweave.cli.main import main
+from keyweave.media.pictures.images import write_image
+from keyweave.media.types import Image
 from keyweave.models.adapters import read_adapter
+from keyweave.perceive import i3d, inception
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 METHODS = "crossfade,flow,average,truth"
@@ -35,6 +42,95 @@ def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pyte
     compared = [(row["of"], row["minus"]) for row in last["differences"]]
     assert compared == [("crossfade", other) for other in ("flow", "average", "truth")]
     assert (folder / "pairs" / "000.png").is_file()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of FID's and FVD's networks, random."""
+    save_file = importlib.import_module("safetensors.torch").save_file
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    for name, network in (("fid", inception.Inception()), ("fvd", i3d.I3D())):
+        for part in network.modules():
+            if isinstance(part, (torch.nn.Conv2d, torch.nn.Conv3d)):
+                torch.nn.init.kaiming_normal_(part.weight)  # so that something is left at the end
+        save_file(network.state_dict(), folder / f"{name}.safetensors")
+    return {name: folder / f"{name}.safetensors" for name in ("fid", "fvd")}
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A folder of pictures for four pairs that are 8 frames apart."""
+    folder = tmp_path / "film"
+    folder.mkdir()
+    chance = np.random.default_rng(0)
+    grey = chance.integers(0, 256, 5)
+    for number in range(33):
+        begin, end = (chance.normal(grey[(number + step) // 8 % 5], 20, (16, 16, 3)) for step in (0, 8))
+        share = number % 8 / 8
+        levels = (begin * (1 - share) + end * share).clip(0, 255).astype(np.uint8)
+        write_image(folder / f"{number:02d}.png", Image(levels))
+    return folder
+
+
+def test_fid_and_fvd_by_weights_from_files(
+    weights: dict[str, Path],
+    film: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(inception, "SIDE", 75)  # the networks look at any size from these on; these are quick
+    monkeypatch.setattr(i3d, "SIDE", 32)
+    folder = tmp_path / "report"
+    argv = ["bench", "inbetween", "-o", str(folder), "--methods", "crossfade", "--data", str(film), "--frames", "9"]
+    argv += ["--gap", "8", "--device", "cpu", "--sheets", "1"]
+    assert main(argv) == 0
+    assert "FID" not in capsys.readouterr().out
+    clips = {path: path.stat().st_mtime_ns for path in (folder / "cache").rglob("*.npz")}
+    both = [*argv, "--fid", str(weights["fid"]), "--fvd", str(weights["fvd"])]
+    assert main(both) == 0
+    shown = capsys.readouterr().out
+    head, _, crossfade = (line.split() for line in shown.splitlines()[:3])
+    assert head[1:3] == ["FID", "FVD"]
+    assert min(map(float, crossfade[1:3])) > 0
+    for name, width, samples in (("fid", 2048, 28), ("fvd", 400, 4)):
+        digest = hashlib.sha256(weights[name].read_bytes()).hexdigest()
+        assert f"weights {name}.safetensors (sha256 {digest})" in shown
+        assert f"{name.upper()} rests on {samples} samples, fewer than the {width} numbers of a vector" in shown
+    assert main([*both, "--json"]) == 0
+    *_, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (last["standard"]["fid"]["made"], last["standard"]["fvd"]["made"]) == (28, 4)
+    means = {row["name"]: row["means"] for row in last["groups"]}
+    assert means["crossfade"]["fid"]["value"] == pytest.approx(float(crossfade[1]), rel=1e-3)
+    assert means["real"]["fid"] is means["real"]["fvd"] is None
+    assert {path: path.stat().st_mtime_ns for path in (folder / "cache").rglob("*.npz")} == clips
+
+
+def test_weights_that_cannot_be_read_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "flow"]
+    pickle = tmp_path / "pt_inception.pth"
+    torch.save({"fc.bias": torch.zeros(1)}, pickle)
+    for flag, path, code, says in (
+        ("--fid", pickle, 2, "pt_inception.pth is not a safetensors file, or is damaged"),
+        ("--fvd", pickle, 2, "Pickles (.pth, .pt) can run code and are not read; to convert one: python -c"),
+        ("--fvd", tmp_path / "no.safetensors", 3, "no.safetensors with weights for FVD's I3D. To make one: python -c"),
+    ):
+        assert main([*argv, flag, str(path)]) == code
+        said = capsys.readouterr().err
+        assert says in said
+        assert len(said.splitlines()) == 1
+    assert not (tmp_path / "r").exists()
+
+
+def test_too_few_frames_for_fvd_are_told_before_anything_is_filled(
+    weights: dict[str, Path], film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "crossfade", "--data", str(film)]
+    argv += ["--gap", "8", "--frames", "5", "--keyframes", "--fvd", str(weights["fvd"])]
+    assert main(argv) == 2
+    assert "FVD takes clips of 9 frames or more; these have 5. Set --frames" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.mark.slow

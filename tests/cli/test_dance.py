@@ -91,6 +91,74 @@ def test_the_same_from_python(place: Path, tmp_path: Path):
     assert made.frames == len(read_clip(tmp_path / "film.gif"))
 
 
+def test_the_same_choices_give_the_same_files_from_python(place: Path, tmp_path: Path):
+    song = tmp_path / "song.mp4"
+    song.write_bytes((place / "ref.mp4").read_bytes() + b"\0")
+    typed, written = tmp_path / "typed" / "film.gif", tmp_path / "written" / "film.gif"
+    argv = ["--reference", str(place / "ref.mp4"), "--music", str(song), "--poses", str(place / "poses.npz")]
+    argv += ["--offset", "-0.1", "--parity", "1", "--beats-by", "librosa", "--reference-offset", "0.05"]
+    argv += [
+        "--reference-parity",
+        "0",
+        "--reference-meter",
+        "4/4",
+        "--threshold",
+        "1",
+        "--mirror-threshold",
+        "0.5",
+        "--pin",
+        "A=1>2",
+        "--motion",
+        "2:90",
+    ]
+    argv += ["--transition", "5", "--plan-seconds", "20", "--fps", "10", "--preview", "--engine", "crossfade"]
+    assert main(["dance", *keyframes(place), *argv, "--seed", "1", "-o", str(typed)]) == 0
+    keyweave.dance(
+        keyframes(place),
+        place / "ref.mp4",
+        written,
+        song=song,
+        poses=place / "poses.npz",
+        engine="crossfade",
+        seed=1,
+        offset=-0.1,
+        parity=1,
+        beats_by="librosa",
+        reference_offset=0.05,
+        reference_parity=0,
+        reference_meter="4/4",
+        threshold=1,
+        mirror_threshold=0.5,
+        pin=["A=1>2"],
+        motion=(2, 90),
+        transition=5,
+        plan_seconds=20,
+        fps=10,
+        preview=True,
+    )
+    files = sorted(path.relative_to(typed.parent) for path in typed.parent.rglob("*") if path.is_file())
+    assert {Path("film.dance", name) for name in ("beats.json", "choreography.json", "plan.json")} < set(files)
+    assert files == sorted(path.relative_to(written.parent) for path in written.parent.rglob("*") if path.is_file())
+    for path in files:
+        assert (typed.parent / path).read_bytes() == (written.parent / path).read_bytes(), path
+
+
+def test_what_cannot_be_is_told_in_python_before_work_begins(place: Path, tmp_path: Path):
+    film = tmp_path / "film.gif"
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"reference_tempo": "x2"}, "--reference-tempo is for a dance to another song"),
+        ({"crop": (1, 2)}, "--crop is (1, 2)"),
+        ({"colour": "red"}, "There is no option --colour"),
+        ({"beats": [0.5, 1.0]}, "A dance finds out by itself what --beats says. Edit choreography.json"),
+        ({"mirrored": tmp_path / "none"}, "does not hold 4 keyframes and their mirrored ones"),
+    )
+    for given, says in wrong:
+        with pytest.raises(keyweave.KeyweaveError) as fault:
+            keyweave.dance(keyframes(place), place / "ref.mp4", film, **given)
+        assert says in str(fault.value)
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_that_lies_beside_a_file_is_replaced_unasked(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
@@ -261,6 +329,17 @@ def boxes(folder: Path, left: int, right: int) -> Path:
     for number in (1, 2, 3, 4):
         write_image(folder / f"k{number}.png", Image(white))
     return folder
+
+
+def test_numbered_pictures_have_a_folder_for_themselves(place: Path, tmp_path: Path):
+    folder = tmp_path / "film.dance"
+    folder.mkdir()
+    edited = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-A"}
+    (folder / "choreography.json").write_text(json.dumps(edited))
+    argv = [*keyframes(place)[:2], "--reference", str(place / "ref.mp4"), "--motion", "0:90", "--engine", "crossfade"]
+    assert main(["dance", *argv, "--fps", "2", "--size", "16x16", "-o", str(tmp_path / "film" / "%02d.png")]) == 0
+    assert "plan.json" in {path.name for path in folder.iterdir()}
+    assert {path.name for path in (tmp_path / "film").iterdir()} >= {"01.png", "02.png", "recipe.json"}
 
 
 def test_masks_of_ones_own_say_what_is_mirrored(place: Path, tmp_path: Path):

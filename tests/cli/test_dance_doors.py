@@ -99,6 +99,20 @@ def test_of_two_dancers_it_is_said_who_is_followed_and_how_to_choose(
     assert "people of similar size" not in capsys.readouterr().err
 
 
+def test_a_dance_that_cannot_be_labelled_leaves_nothing_behind(
+    people: Callable[..., None], place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    people((60, 110))
+    (tmp_path / "late.json").write_text(json.dumps({"keyweave beats": 1, "beats": [100, 101]}))
+    argv = ["dance", "label", str(place / "ref.mp4"), "--beats", str(tmp_path / "late.json")]
+    assert main([*argv, "-o", str(tmp_path / "c.json")]) == 2
+    assert "The dancer is not seen from 100.00 to 101.00 s" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["late.json"]
+
+
+WHOLE = ["k1.png", "k2.png", "--reference"]
+
+
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
@@ -163,7 +177,34 @@ def test_of_two_dancers_it_is_said_who_is_followed_and_how_to_choose(
         ),
         (["label", "ref.mp4", "--crop", "1,2", "-o", "c.json"], "should be 4 numbers"),
         (["label", "ref.mp4", "--beats", "k1.png", "-o", "c.json"], "k1.png is not JSON"),
-        (["beats", "silent.mp4", "-o", "b.json"], "silent.mp4 has no sound"),
+        (["beats", "silent.mp4", "-o", "b.json"], "silent.mp4 has no sound, in which beats would be heard. Name a"),
+        (
+            [*WHOLE, "silent.mp4", "--poses", "poses.npz", "-o", "f.gif"],
+            "or write beats by hand for `keyweave dance la",
+        ),
+        ([*WHOLE, "ref.mp4", "--music", "hush.wav", "--poses", "poses.npz", "-o", "f.gif"], "The song is silent"),
+        ([*WHOLE, "ref.mp4", "--poses", "poses.npz", "--crop", "0,0,9,9", "-o", "f.gif"], "--crop is for a dancer who"),
+        ([*WHOLE, "ref.mp4", "--poses", "poses.npz", "--threshold", "0", "-o", "f.gif"], "a threshold above 0; got 0"),
+        (["label", "ref.mp4", "--beats", "beats.json", "--threshold", "-1", "-o", "c.json"], "above 0; got -1"),
+        (["label", "ref.mp4", "--beats", "far.json", "-o", "c.json"], "far.json: beats: beat 2 is '9999"),
+        ([*WHOLE, "ref.mp4", "-o", "."], ". cannot be written: a clip's name must end in .mp4"),
+        ([*WHOLE, "ref.mp4", "-o", "k1.png/f.gif"], "k1.png/f.dance: a part of the path is a file, not a folder."),
+        (
+            [*WHOLE, "ref.mp4", "-o", f"{'x' * 300}.gif"],
+            "xxx.gif: the name is too long for this disk. Choose a shorter",
+        ),
+        (["render", "long.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "f.gif"], "the name is too long"),
+        ([*WHOLE, "ref.mp4", "-o", "taken.gif"], "taken.dance, which is to hold what the dance is made of, is a file."),
+        ([*WHOLE, "ref.mp4", "-o", "ref.mp4", "--overwrite"], "ref.mp4 would be replaced by ref.mp4. Choose another"),
+        (
+            [*WHOLE, "song.mp4", "--music", "ref.mp4", "-o", "song.mp4", "--overwrite"],
+            "song.mp4 would be replaced by song.mp4",
+        ),
+        (
+            ["pics/1.png", "pics/2.png", "--reference", "ref.mp4", "-o", "pics/%d.png", "--overwrite"],
+            "pics/1.png would be replaced by pics/%d.png. Choose another name with -o.",
+        ),
+        ([*WHOLE, "silent.mp4", "--poses", "poses.npz", "-o", "no/where/f.gif"], "silent.mp4 has no sound"),
         (["beats", "hush.wav", "-o", "b.json"], "The song is silent; there is no beat to find"),
         (["label", "hush.wav", "--poses", "poses.npz", "-o", "c.json"], "The song is silent"),
         (["render", "none.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "f.mp4"], "none.json"),
@@ -187,6 +228,14 @@ def test_mistakes_are_one_sentence_and_nothing_is_left(
     write_clip(tmp_path / "silent.mp4", iter(np.zeros((4, 16, 16, 3), np.uint8)), Fraction(25))
     write_audio(tmp_path / "hush.wav", Audio(np.zeros((40_000, 1), np.float32), 8000))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "pics").mkdir()
+    for number in (1, 2):
+        (tmp_path / "pics" / f"{number}.png").symlink_to(place / f"k{number}.png")
+    (tmp_path / "song.mp4").symlink_to(place / "ref.mp4")
+    (tmp_path / "taken.dance").write_text("mine")
+    plan = {"keyweave plan": 1, "labels": "A", "pictures": ["k1.png", "x" * 300], "pairs": {"A": [1, 2]}}
+    (tmp_path / "long.json").write_text(json.dumps(plan))
+    (tmp_path / "far.json").write_text(json.dumps({"keyweave beats": 1, "beats": [0.5, "9" * 400]}))
     odd = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-?"}
     (tmp_path / "odd.json").write_text(json.dumps(odd))
     before = sorted(path.name for path in tmp_path.rglob("*"))

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from keyweave.app.dance_asked import read_asked
 from keyweave.app.dance_stages import Hearing
 from keyweave.base.recipe import sha256_of_file
 from keyweave.cli import dance
-from keyweave.cli.dance_hearing import hearings_of
 from keyweave.cli.main import main
 from keyweave.media.clips import read_clip
 from keyweave.perceive import beats as perceived
@@ -90,7 +90,8 @@ def test_that_it_is_not_installed_is_said_before_work_begins(
 
 
 def asked(*argv: str) -> tuple[Hearing, Hearing]:
-    return hearings_of(dance.build("dance").read([str(Path(__file__)), "--reference", "r.mp4", "-o", "f.mp4", *argv]))
+    args = dance.build("dance").read([str(Path(__file__)), "--reference", "r.mp4", "-o", "f.mp4", *argv])
+    return read_asked(vars(args)).hearings(another=args.music is not None)
 
 
 def test_song_and_reference_are_heard_each_in_its_way():
@@ -130,7 +131,7 @@ def test_the_reference_is_heard_in_its_own_way(
         assert main(["dance", *argv, *more]) == 0, capsys.readouterr().err
         return list(heard)
 
-    assert again() == [("ref.mp4", Hearing()), ("song.mp4", Hearing())]
+    assert again() == [("song.mp4", Hearing()), ("ref.mp4", Hearing())]
     assert again("--parity", "1") == [("song.mp4", Hearing(parity=1))]
     assert again("--parity", "1", "--reference-offset", "0.1") == [("ref.mp4", Hearing(offset=F(1, 10)))]
 

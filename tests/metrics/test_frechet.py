@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from keyweave.base.errors import InputError
-from keyweave.metrics.frechet import frechet_distance, frechet_floor
+from keyweave.metrics.frechet import FrechetDraws, frechet_distance, frechet_floor
 
 
 def drawn(seed: int, count: int, width: int, *, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -58,6 +58,15 @@ def test_laws(seed: int, few: int, many: int, width: int):
     )
     way = np.arange(width, dtype=float)
     assert frechet_distance(a, a + way) == pytest.approx(np.square(way).sum(), abs=1e-8 * scale)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 40), st.integers(2, 30), st.integers(1, 20))
+def test_draws_are_the_distances_of_what_is_drawn(seed: int, few: int, many: int, width: int):
+    a, b = drawn(seed, few, width), drawn(seed + 1, many, width, shift=0.5)
+    draws, chance = FrechetDraws(a, b), np.random.default_rng(seed)
+    size = 1 + frechet_distance(a, b) + np.square(a).sum() / len(a)
+    for rows in (np.arange(few), chance.integers(few, size=few), chance.integers(few, size=2), np.zeros(3, int)):
+        assert draws(rows) == pytest.approx(frechet_distance(a[rows], b), abs=1e-6 * size)
 
 
 def test_single_precision_is_enough_to_come_in():

@@ -31,6 +31,7 @@ from keyweave.systems.dance.files import (
 from keyweave.systems.dance.label_chart import label_chart
 from keyweave.systems.dance.matrix_chart import matrix_chart
 from keyweave.systems.dance.mirror import Keyframes, mirror_keyframes
+from keyweave.systems.dance.naming import check_thresholds
 from keyweave.systems.dance.options import DanceOptions
 from keyweave.systems.dance.plan_chart import plan_chart
 from keyweave.systems.dance.segments import beats_together, keyframe_times
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reference:
-    """The dance that is followed.
+    """The dance that is followed. What cannot be is refused at once.
 
     Args:
         film: of it.
@@ -74,6 +75,15 @@ class Reference:
     crop: Box | None = None
     threshold: float | None = None
     mirror_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        check_thresholds(self.threshold, self.mirror_threshold)
+        if self.poses is not None and (self.dancer, self.crop) != (None, None):
+            looked = "crop" if self.dancer is None else "dancer"
+            raise InputError(
+                f"--{looked} is for a dancer who is looked for, and --poses tells how they move.",
+                "Leave one of them out.",
+            )
 
     @property
     def words(self) -> str:
@@ -140,8 +150,6 @@ def write_labels_of(
     for path in (file, picture, matrix, *([poses] if reference.poses is None else [])):
         refuse_existing(path, overwrite=overwrite)
     track = _track_of(reference, progress)
-    if reference.poses is None:
-        write_track(poses, track, overwrite=overwrite)
     made, found = label_dance(
         track,
         beats,
@@ -150,6 +158,8 @@ def write_labels_of(
         mirror_threshold=reference.mirror_threshold,
         asked=asked,
     )
+    if reference.poses is None:
+        write_track(poses, track, overwrite=overwrite)
     write_image(picture, label_chart(reference.film, beats.segments(), found), overwrite=overwrite)
     write_image(matrix, matrix_chart(found, title=file.name), overwrite=overwrite)
     say_old(file, write_file(file, made, overwrite=overwrite, aside=aside), progress)

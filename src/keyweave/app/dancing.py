@@ -17,8 +17,10 @@ from keyweave.app.dance_stages import (
     write_plan_of,
 )
 from keyweave.app.fields import read_options
+from keyweave.app.inputs import is_written_to
 from keyweave.app.jobs import Result, check_output, run_job
-from keyweave.base.files import existing_file
+from keyweave.base.errors import InputError
+from keyweave.base.files import existing_file, explain
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.models.people import find_people
@@ -30,7 +32,7 @@ from keyweave.systems.dance.files import (
     read_file,
     write_file,
 )
-from keyweave.systems.dance.options import DanceOptions
+from keyweave.systems.dance.options import PLANNED, DanceOptions
 from keyweave.systems.dance.stages import (
     Masks,
     Wishes,
@@ -65,8 +67,9 @@ class Danced:
 
 
 def folder_beside(film: Path) -> Path:
-    """Name the folder that keeps what a dance was made of: film.dance beside film.mp4."""
-    return film.with_name(f"{film.stem}.dance")
+    """Name the folder that keeps what a dance was made of: film.dance beside film.mp4, or beside film/%05d.png."""
+    one = film.parent if "%" in film.name else film.with_suffix("")
+    return one.with_name(f"{one.name}.dance")
 
 
 def make_dance(
@@ -109,21 +112,24 @@ def make_dance(
     """
     hearing = hearing or Hearing()
     followed = hearing if song is None else reference_hearing or Hearing()
-    folder = folder_beside(output)
+    # What cannot be is refused before minutes of work.
     check_output(output, overwrite=overwrite)
-    read_options(DanceOptions, {**(given or {}), "walk": (1, 2), "beats": ("0", "1")})  # before minutes of work
+    _check_film(given or {})
     read_keyframes(keyframes)
     (wishes or Wishes()).check()
     others = [] if mirrored is None else mirrored_in(mirrored, len(keyframes))
+    _refuse_to_replace([*keyframes, *others, *filter(None, (reference.film, reference.poses, song))], output)
     cut_by = masks_of(masks, others or keyframes, progress=progress)
+    folder = folder_beside(output)
     with _not_left_empty(folder), progress.part("planning", 0.5) as part:
         kept = _Kept(folder, anew=overwrite, progress=part)
-        choreography = kept.choreography(reference, followed)
-        heard = choreography if song is None else kept.beats(song, hearing)
+        known = kept.choreography(reference, followed)
+        heard = None if song is None else kept.beats(song, hearing)  # which is quicker than to follow a dancer
+        choreography = known or kept.label(reference, followed)
         plan = kept.plan(choreography.labels, keyframes, wishes or Wishes(), cut_by, others)
     job, notes = job_of(
         folder / PLAN,
-        heard,
+        heard or choreography,
         song or reference.film,
         given=given or {},
         engine=engine,
@@ -133,19 +139,48 @@ def make_dance(
     )
     with progress.part("film", 0.5) as part:
         result = run_job(job, part)
-    told = [*choreography.notes, *(heard.notes if song else ()), *plan.notes, plan.relaxed, *notes]
+    told = [*choreography.notes, *(heard.notes if heard else ()), *plan.notes, plan.relaxed, *notes]
     return Danced(result, folder, choreography.labels, tuple(dict.fromkeys(filter(None, told))))
+
+
+def _check_film(given: Mapping[str, Any]) -> None:
+    """Refuse options of the film that cannot be, or that its plan and its beats say."""
+    for name in PLANNED:
+        if name in given:
+            raise InputError(
+                f"A dance finds out by itself what --{name.replace('_', '-')} says.",
+                f"Edit {CHOREOGRAPHY}, {BEATS} or {PLAN} in the folder beside the film.",
+            )
+    read_options(DanceOptions, {**given, "walk": (1, 2), "beats": ("0", "1")})
+
+
+def _refuse_to_replace(inputs: Sequence[Path], output: Path) -> None:
+    """Refuse a film that would take the place of what it is made of."""
+    for path in inputs:
+        if is_written_to(path.parent if "%" in output.name else path, output):
+            raise InputError(f"{path} would be replaced by {output}.", "Choose another name with -o.")
 
 
 @contextmanager
 def _not_left_empty(folder: Path) -> Iterator[None]:
-    """Make a folder, and take it away again if nothing came into it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Make a folder and those above it, and take away again those into which nothing came."""
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(
+                f"{folder}, which is to hold what the dance is made of, is a file.",
+                "Move it away, or choose another name with -o.",
+            )
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise explain(fault, folder, "write") from fault
     try:
         yield
     finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        for place in missing:
+            if any(place.iterdir()):
+                break
+            place.rmdir()
 
 
 @dataclass(frozen=True)
@@ -156,14 +191,20 @@ class _Kept:
     anew: bool
     progress: Progress
 
-    def choreography(self, reference: Reference, hearing: Hearing) -> ChoreographyFile:
+    def choreography(self, reference: Reference, hearing: Hearing) -> ChoreographyFile | None:
+        """Return what is there and fits; None if it must be made, and can be."""
         path, mark = self.folder / CHOREOGRAPHY, sha256_of_file(existing_file(reference.film))
-        asked = f"{hearing.words} {reference.words}"
         found = self._read(path, ChoreographyFile)
+        asked = _asked(reference, hearing)
         if found is not None and self._fits(path, found.made_from in ("", mark) and found.asked in ("", asked)):
             return found
         if reference.poses is None:
-            find_people()  # that they are not there is better said before the song is listened to
+            find_people()  # that they are not there is better said before a song is listened to
+        return None
+
+    def label(self, reference: Reference, hearing: Hearing) -> ChoreographyFile:
+        """Make the choreography."""
+        path, asked = self.folder / CHOREOGRAPHY, _asked(reference, hearing)
         with self.progress.part("choreography", 0.5) as part:
             with part.part("beats", 0.3) as heard:
                 beats = hearing.beats(reference.film, heard)
@@ -218,3 +259,7 @@ class _Kept:
             f"Using {path}; --overwrite makes it anew." if fits else f"{path} was made for something else."
         )
         return fits
+
+
+def _asked(reference: Reference, hearing: Hearing) -> str:
+    return f"{hearing.words} {reference.words}"

@@ -80,6 +80,7 @@ def dance(
     poses: str | Path | None = None,
     dancer: tuple[float, float] | None = None,
     masks: str | Path | None = None,
+    mirrored: str | Path | None = None,
     engine: str | None = None,
     seed: int | None = None,
     overwrite: bool = False,
@@ -96,23 +97,32 @@ def dance(
         poses: how the dancer of the reference moves, where that is known (.npz).
         dancer: a point on who is followed, in the first frame of the reference; the largest without.
         masks: a folder with the mask of each keyframe, or sam:REF; they are found without.
+        mirrored: a folder that `keyweave dance mirror` made of these keyframes.
         engine: who draws the in-betweens; None for the default.
         seed: decides all chance; None to draw one, which the recipe records.
         overwrite: whether what exists may be replaced.
         progress: told how far the work is.
-        options: those of the film in `keyweave dance --help`, such as fps=30, strength=0.5, size="640x360".
+        options: the others of `keyweave dance --help`: of how songs are heard, such as tempo="x2" or
+            reference_offset=0.1; of the reference, such as crop=(0, 0, 640, 720); of the plan, such as
+            pin=["A=2>5"] or transition=20; and of the film, such as fps=30, strength=0.5, size="640x360".
     """
-    from keyweave.app.dance_stages import Reference  # noqa: PLC0415 - for those who dance
+    from keyweave.app.dance_asked import Asked, read_asked  # noqa: PLC0415 - for those who dance
     from keyweave.app.dancing import make_dance  # noqa: PLC0415
 
-    follow = Reference(Path(reference), None if poses is None else Path(poses), dancer)
+    asked = read_asked({**options, "poses": poses, "dancer": dancer})
+    hearing, reference_hearing = asked.hearings(another=song is not None)
+    pictures = [Path(path) for path in keyframes]
     return make_dance(
-        [Path(path) for path in keyframes],
-        follow,
+        pictures,
+        asked.reference(Path(reference)),
         Path(output),
         song=None if song is None else Path(song),
+        hearing=hearing,
+        reference_hearing=reference_hearing,
+        wishes=asked.wishes(len(pictures)),
         masks=None if masks is None else str(masks),
-        given=options,
+        mirrored=None if mirrored is None else Path(mirrored),
+        given={name: value for name, value in options.items() if name not in Asked.model_fields},
         engine=engine,
         seed=seed,
         overwrite=overwrite,

@@ -17,6 +17,7 @@ from keyweave.base.version import VERSION
 from keyweave.bench.contenders import Contender
 from keyweave.bench.kept import Kept
 from keyweave.bench.measures import MEASURES, judged, measure, pinned
+from keyweave.bench.standard import Looks
 from keyweave.maths.tensors import to_tensor
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from keyweave.base.recipe import ModelMark
     from keyweave.bench.pairs import Footage, Material, Pair
+    from keyweave.bench.standard import Sight, Standard
     from keyweave.media.types import Frame
     from keyweave.perceive.features import ToyFeatures
 
@@ -64,6 +66,7 @@ class Findings:
         vectors: (S, P, V) by method, what toy-features sums films up in; empty without a judge.
         others: (N, V) the same of real clips that no pair is from.
         clips: (F, H, W, 3) as made, by method and pair, of the first pairs and the first seed.
+        sights: what the networks of FID and FVD saw, of those whose weights were given.
     """
 
     material: Material
@@ -73,6 +76,7 @@ class Findings:
     vectors: dict[str, Floats]
     others: Floats | None
     clips: dict[str, list[Frame]]
+    sights: tuple[Sight, ...] = ()
 
 
 def bench_inbetween(
@@ -81,6 +85,7 @@ def bench_inbetween(
     folder: Path,
     *,
     judge: Judge | None = None,
+    standards: Sequence[Standard] = (),
     seeds: int = 1,
     seed: int = 0,
     shown: int = 8,
@@ -97,6 +102,7 @@ def bench_inbetween(
         contenders: who fills them.
         folder: where clips and numbers are kept.
         judge: looks at films of the drawn world; other material has none.
+        standards: networks of FID and FVD; see `check_standards` for what they take.
         seeds: how many clips for each pair, of those who leave something to chance.
         seed: decides all chance. Each seed and pair begins with the same noise, whoever the method is.
         shown: of how many first pairs the clips are returned.
@@ -113,6 +119,7 @@ def bench_inbetween(
     vectors: dict[str, list[list[Floats]]] = {name: [[] for _ in range(turn)] for name, turn in turns.items()}
     clips: dict[str, list[Frame]] = {name: [] for name in turns}
     kept = Kept(folder)
+    looks = Looks(standards, turns, kept)
     with progress.part("filling", 1 - progress.fraction, total=count * sum(turns.values())) as part:
         for some in _batches(material.pairs, together(material.size) if batch is None else batch):
             for one in everybody:
@@ -123,10 +130,12 @@ def bench_inbetween(
                         for key, value in row["values"].items():
                             values[one.name][key][number, turn] = np.nan if value is None else value
                         vectors[one.name][turn].append(np.array(row["vector"], np.float64))
+                    looks.see(one.name, turn, some.films(made), made.digests, part)
                     part.step(len(made.clips))
     others = None if judge is None else _others(judge.network, material.others, progress)
     stacked = {} if judge is None else {name: np.array(rows) for name, rows in vectors.items()}
-    return Findings(material, everybody, seeds, values, stacked, others, clips)
+    sights = looks.sights(REAL.name, material.others, progress)
+    return Findings(material, everybody, seeds, values, stacked, others, clips, sights)
 
 
 def together(size: tuple[int, int]) -> int:
@@ -168,6 +177,9 @@ class _Batch:
                 clips[k] = clip
         return _Made([clip for clip in clips if clip is not None], digests)
 
+    def films(self, made: _Made) -> list[Frame]:
+        return [pinned(clip, one.frames) for clip, one in zip(made.clips, self.footages, strict=True)]
+
 
 def _recipe(one: Contender, mark: InputMark, seed: int) -> Recipe:
     return Recipe(
@@ -205,8 +217,7 @@ def _measured(made: _Made, batch: _Batch, judge: Judge | None, kept: Kept) -> li
         for clip, footage in zip(made.clips, batch.footages, strict=True)
     ]
     if judge is not None:
-        films = [pinned(clip, one.frames) for clip, one in zip(made.clips, batch.footages, strict=True)]
-        said, vectors = judged(judge.network, np.stack(films), batch.footages)
+        said, vectors = judged(judge.network, np.stack(batch.films(made)), batch.footages)
         for row, values, vector in zip(found, said, vectors, strict=True):
             row["values"] |= values
             row["vector"] = vector.tolist()

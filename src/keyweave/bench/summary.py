@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keyweave.base.progress import SILENT, Progress
 from keyweave.bench.intervals import Interval, of_mean, of_redrawn, redrawn
 from keyweave.bench.measures import MEASURES, Measure
 from keyweave.bench.run import REAL
-from keyweave.metrics.frechet import frechet_distance
+from keyweave.bench.standard import FEWEST
+from keyweave.metrics.frechet import FrechetDraws, frechet_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ FRECHET = Measure(
     "Frechet video distance on the vectors of toy-features, from real clips that no pair is from",
     True,
 )
-_FEWEST = 4  # films whose spread can be told
+_SHORT = 128  # numbers of a vector: of longer ones, what draws share is computed once
 OURS = "full"
 
 
@@ -72,7 +74,7 @@ class Summary:
 
     Args:
         findings: what it is of.
-        measures: those that the material lets be measured, the Frechet distance first.
+        measures: those that the material lets be measured, Frechet distances first.
         groups: the real clips first.
         means: by group and measure; None where too few pairs have it.
         each: by one who took part and measure, the mean of that one.
@@ -100,6 +102,7 @@ class Summary:
                 "real clips beside": len(material.others),
             },
             "seeds": self.findings.seeds,
+            **({"standard": _standard(self.findings)} if self.findings.sights else {}),
             "methods": [
                 {
                     "name": one.name,
@@ -136,7 +139,7 @@ class Summary:
         }
 
 
-def summarise(findings: Findings) -> Summary:
+def summarise(findings: Findings, *, progress: Progress = SILENT) -> Summary:
     """Take means over pairs, seeds and trainings; of differences, those between the same pairs."""
     groups = _groups(findings)
     rows = {
@@ -159,22 +162,10 @@ def summarise(findings: Findings) -> Summary:
             for one in measures
         }
         compared.append(Difference(a.name, b.name, apart, trainings))
-    real, count = findings.others, len(findings.material.pairs)
-    if real is not None and count >= _FEWEST and len(real) >= _FEWEST:
-        measures = (FRECHET, *measures)
-        vectors = {group.name: np.concatenate([findings.vectors[one] for one in group.members]) for group in groups}
-        drawn = {name: redrawn(count, _Distance(films, real)) for name, films in vectors.items()}
-        for name, row in means.items():
-            row[FRECHET.key] = of_redrawn(drawn[name], count)
-        for name, values in each.items():
-            values[FRECHET.key] = _Distance(findings.vectors[name], real)(np.arange(count))
-        by_name = {group.name: group for group in groups}
-        for one in compared:
-            one.measures[FRECHET.key] = of_redrawn(drawn[one.ours] - drawn[one.other], count)
-            one.each[FRECHET.key] = [
-                each[mine][FRECHET.key] - each[theirs][FRECHET.key]
-                for mine, theirs in _trainings(by_name[one.ours], by_name[one.other])
-            ]
+    distances = _distances(findings)
+    for one in distances:
+        _add(one, groups, means, each, compared, progress=progress)
+    measures = (*(one.measure for one in distances), *measures)
     return Summary(findings, measures, groups, means, each, ours, tuple(compared))
 
 
@@ -218,13 +209,83 @@ def _mean(values: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Distance:
-    """The Frechet distance of drawn pairs' films, each seed's by itself: more films at once would come out lower."""
+    """A Frechet distance from real clips, for everybody.
 
-    vectors: Floats  # (S, P, V)
+    Args:
+        measure: its column.
+        vectors: (S, P, K, V) by one who took part.
+        real: (N, V).
+        own: whether these are of the pairs' own clips, from which the row of those has none.
+    """
+
+    measure: Measure
+    vectors: dict[str, Floats]
     real: Floats
+    own: bool = False
 
-    def __call__(self, rows: NDArray[np.intp]) -> float:
-        return float(np.mean([frechet_distance(films[rows], self.real) for films in self.vectors]))
+    def of(self, films: Floats, rows: NDArray[np.intp]) -> float:  # (S, P, K, V)
+        """Return that of drawn pairs' films, each seed's by itself: more films at once would come out lower."""
+        return float(np.mean([frechet_distance(one[rows].reshape(-1, one.shape[-1]), self.real) for one in films]))
+
+    def redrawn(self, films: Floats, progress: Progress) -> Floats:
+        """Return it for the pairs as they are, and then as these are drawn again."""
+        _, count, each, width = films.shape
+        if width <= _SHORT:
+            return redrawn(count, lambda rows: self.of(films, rows))
+        draws = [FrechetDraws(one.reshape(-1, width), self.real) for one in films]
+
+        def of_drawn(pairs: NDArray[np.intp]) -> float:
+            progress.check()
+            rows = (pairs[:, None] * each + np.arange(each)).ravel()
+            return float(np.mean([draw(rows) for draw in draws]))
+
+        found = redrawn(count, of_drawn)
+        found[0] = self.of(films, np.arange(count))  # the number that is told is exact
+        return found
+
+
+def _distances(findings: Findings) -> list[_Distance]:
+    """Return those that can be told of so many pairs."""
+    if len(findings.material.pairs) < FEWEST:
+        return []
+    found = [_Distance(one.standard.kind.measure, one.vectors, one.real, not one.apart) for one in findings.sights]
+    if findings.others is None or len(findings.others) < FEWEST:
+        return found
+    return [
+        _Distance(FRECHET, {name: films[:, :, None] for name, films in findings.vectors.items()}, findings.others),
+        *found,
+    ]
+
+
+def _add(
+    distance: _Distance,
+    groups: Sequence[Group],
+    means: dict[str, dict[str, Interval | None]],
+    each: dict[str, dict[str, float]],
+    compared: Sequence[Difference],
+    *,
+    progress: Progress,
+) -> None:
+    """Lay a distance beside the measures that each pair has by itself."""
+    key, films = distance.measure.key, distance.vectors
+    every = np.arange(next(iter(films.values())).shape[1])
+    by_name = {group.name: group for group in groups}
+    drawn: dict[str, Floats] = {}
+    for group in groups:
+        known = not (distance.own and group.name == REAL.name)
+        if known:
+            drawn[group.name] = distance.redrawn(np.concatenate([films[one] for one in group.members]), progress)
+        means[group.name][key] = of_redrawn(drawn[group.name], len(every)) if known else None
+        for one in group.members:
+            each[one][key] = distance.of(films[one], every) if known else float("nan")
+    for one in compared:
+        one.measures[key] = of_redrawn(drawn[one.ours] - drawn[one.other], len(every))
+        trainings = _trainings(by_name[one.ours], by_name[one.other])
+        one.each[key] = [each[mine][key] - each[theirs][key] for mine, theirs in trainings]
+
+
+def _standard(findings: Findings) -> dict[str, Any]:
+    return {one.standard.kind.measure.key: one.as_dict() for one in findings.sights}
 
 
 def _over_seeds(grid: Floats) -> Floats:  # (P, S) -> (P,)

@@ -12,6 +12,7 @@ from keyweave.base.files import write_text
 from keyweave.base.version import VERSION
 from keyweave.bench.chart import Line, Point, growth, whiskers
 from keyweave.bench.pairs import GAP
+from keyweave.bench.standard import FEWEST, KINDS
 from keyweave.bench.summary import FRECHET
 from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 7  # frames of a clip on a sheet
 _CELL = 128
-_DRAWN = ("frechet", "progress", "swept", "psnr", "ssim", "place", "forward", "ends")  # in the picture
+_DRAWN = ("frechet", "fid", "fvd", "progress", "swept", "psnr", "ssim", "place", "forward", "ends")  # in the picture
 
 _CURVES = "clips.png"
 
@@ -45,9 +46,11 @@ _CHANCE = (
 )
 _OTHER_MEASURES = (
     f"Generative Inbetweening, FID and FVD with the standard networks at 1024x576, on pairs {GAP} frames or more apart "
-    "of Davis (117) and Pexels (106). They are other measures on other films by another model: only the order of the "
+    "of Davis (117) and Pexels (106). They are {} on other films by another model: only the order of the "
     "methods can be set beside the tables above, never a number."
 )
+_ELSE = "other measures"
+_ALIKE = "measures of these names, maybe by other files of weights and pictures resized otherwise,"
 
 # Generative Inbetweening (Wang et al.), tables of the thesis; FID / FVD, less is better.
 PAPER: tuple[dict[str, Any], ...] = tuple(
@@ -129,6 +132,12 @@ def difference_rows(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
+def standard_lines(summary: Summary) -> list[str]:
+    """Say of FID and FVD, where they are measured, by what; and where they rest on too few samples."""
+    sights = summary.findings.sights
+    return [*(f"{one.words()}." for one in sights), *(one.note for one in sights if one.note)]
+
+
 def page(summary: Summary, sheets: list[str]) -> str:
     """Write the report as Markdown."""
     findings, trainings = summary.findings, training_rows(summary)
@@ -143,6 +152,7 @@ def page(summary: Summary, sheets: list[str]) -> str:
         *(_legend(one) for one in summary.measures),
         "",
         _standard(summary),
+        *(f"- {line}" for line in standard_lines(summary)),
         "![the measures, with their intervals](measures.png)",
     ]
     if len(_sizes(summary)) > 1:
@@ -158,7 +168,7 @@ def page(summary: Summary, sheets: list[str]) -> str:
         ]
     parts += [
         "## The paper's numbers",
-        _OTHER_MEASURES,
+        _OTHER_MEASURES.format(_ALIKE if findings.sights else _ELSE),
         table(PAPER, style="markdown"),
         "## Sheets",
         f"The first {len(sheets)} pairs, not picked; first seed, the clips as they were made.",
@@ -199,12 +209,31 @@ def _legend(measure: Measure) -> str:
 
 def _standard(summary: Summary) -> str:
     """Say what the distances are measured with, and with what not."""
-    ours = (
-        f"{FRECHET.title} has its floor in the row `real`: so far apart are real clips, as many as there are pairs."
-        if FRECHET in summary.measures
-        else "No Frechet distance: it takes 4 pairs or more of the drawn world."
-    )
-    return f"{ours} FID and FVD are not measured: they mean networks whose weights keyweave does not have."
+    sights = summary.findings.sights
+    floored = [FRECHET.title] if FRECHET in summary.measures else []
+    floored += [one.standard.kind.measure.title for one in sights if one.apart]
+    own = [one.standard.kind.measure.title for one in sights if not one.apart]
+    absent = [kind.measure.title for kind in KINDS.values() if kind.measure.title not in (*floored, *own)]
+    parts = []
+    if floored:
+        have = f"{_listed(floored)} {'has its' if len(floored) == 1 else 'have their'} floor"
+        parts.append(f"{have} in the row `real`: so far apart are real clips, as many as there are pairs.")
+    if FRECHET not in summary.measures:
+        which = f"No {FRECHET.title}" if sights else "No Frechet distance"
+        parts.append(f"{which}: it takes {FEWEST} pairs or more of the drawn world.")
+    if own:
+        parts.append(
+            f"{_listed(own)}: from the pairs' own real clips, so that there is no floor, and none of the row `real`."
+        )
+    if absent:
+        mean = "are not measured: they mean networks" if len(absent) > 1 else "is not measured: it means a network"
+        flags = " and ".join(f"--{title.lower()}" for title in absent)
+        parts.append(f"{_listed(absent)} {mean} whose weights keyweave does not have; see {flags}.")
+    return " ".join(parts)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _mean(found: Interval | None) -> float | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keyweave.bench.contenders import Learnt
     from keyweave.bench.pairs import Material
     from keyweave.bench.run import Judge
+    from keyweave.bench.standard import Standard
     from keyweave.bench.summary import Summary
     from keyweave.bench.trained import Pupil
 
@@ -79,6 +80,8 @@ def build(name: str) -> Parser:
     add("--gap", type=int, metavar="N", help="of a folder: frames from keyframe to keyframe (default: 25)")
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
+    add("--fid", type=Path, metavar="FILE", help="measure FID, with weights of its network in safetensors")
+    add("--fvd", type=Path, metavar="FILE", help="measure FVD, likewise")
     add("--sheets", type=int, default=8, metavar="N", help="how many first pairs to show (default: 8)")
     add("--keyframes", action="store_true", help="write the keyframes of all pairs too, for other programs to fill")
     add("--batch", type=int, metavar="N", help="pairs at once (default: 8 small ones, 1 of full size)")
@@ -103,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.bench.contenders import check_names, check_results, contenders, needs_model  # noqa: PLC0415
     from keyweave.bench.elsewhere import write_keyframes  # noqa: PLC0415
     from keyweave.bench.run import bench_inbetween  # noqa: PLC0415
+    from keyweave.bench.standard import check_standards  # noqa: PLC0415
     from keyweave.bench.summary import summarise  # noqa: PLC0415
     from keyweave.bench.table import write_report  # noqa: PLC0415
 
@@ -116,10 +120,12 @@ def run(args: argparse.Namespace) -> int:
     if args.gap is not None and args.data == _TOYWORLD:
         raise InputError("--gap is for folders of videos; clips of the drawn world go from end to end.")
     with watched(args.command, as_json=args.json) as progress:
+        standards = _standards(args)
         learnt = _learnt(args, progress) if needs_model(names) else None
         everybody = contenders(names, learnt, _pupils(args, names, learnt, progress))
         material = _material(args, learnt, progress)
         check_results(names, len(material.pairs))
+        check_standards(standards, material)
         if args.keyframes:
             write_keyframes(args.output / "keyframes", material.pairs)
         findings = bench_inbetween(
@@ -127,13 +133,14 @@ def run(args: argparse.Namespace) -> int:
             everybody,
             args.output / "cache",
             judge=_judge(args) if material.others else None,
+            standards=standards,
             seeds=args.seeds,
             seed=args.seed,
             shown=args.sheets,
             batch=args.batch,
             progress=progress,
         )
-        summary = summarise(findings)
+        summary = summarise(findings, progress=progress)
         written = write_report(args.output, summary)
         progress.end()
     _show(args, summary, written)
@@ -208,14 +215,23 @@ def _judge(args: argparse.Namespace) -> Judge:
     return Judge(load_features(found, device=args.device), found.mark())
 
 
+def _standards(args: argparse.Namespace) -> list[Standard]:
+    from keyweave.bench.standard import KINDS, load_standard  # noqa: PLC0415
+
+    weights = {key: getattr(args, key) for key in KINDS}
+    return [load_standard(key, path, device=args.device) for key, path in weights.items() if path is not None]
+
+
 def _show(args: argparse.Namespace, summary: Summary, written: Path) -> None:
-    from keyweave.bench.table import difference_rows, means_rows  # noqa: PLC0415
+    from keyweave.bench.table import difference_rows, means_rows, standard_lines  # noqa: PLC0415
     from keyweave.metrics.records import table  # noqa: PLC0415
 
     if args.json:
         show_json({"event": "benchmarked", "report": str(written), **summary.as_dict()})
         return
     print(table(means_rows(summary)))
+    for line in standard_lines(summary):
+        print(f"\n{line}")
     sure = [row for row in difference_rows(summary) if row["zero"] == "excluded"]
     if sure:
         print(f"\n{summary.ours} minus others, where 95 % intervals exclude zero:\n{table(sure)}")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file
-from keyweave.cli.dance_hearing import add_hearing, add_hearings, hearing_of, hearings_of, refuse_hearing
+from keyweave.base.files import existing_file, explain
+from keyweave.cli.dance_hearing import add_hearing, add_hearings, refuse_hearing
 from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
 from keyweave.cli.parser import Parser, chosen, number, seed
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from keyweave.systems.dance.labels import Label
 
 _SAYS = "Let keyframes dance: the choreography of another dance, to its song or your own, exactly on the beat."
-_PLANNED = ("walk", "beats", "heard_by")  # options of the film that its plan and its beats say
 _HOW = """\
 stages, each of which reads and writes a file that you can open, edit and feed back:
   keyweave dance beats SONG -o beats.json
@@ -81,9 +80,14 @@ def _refuse_no_keyframe(argv: Sequence[str]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do a stage, or all."""
     stage = getattr(args, "stage", None)
-    with watched(args.command, as_json=args.json) as progress:
-        row = (_STAGES[stage][1] if stage else _whole)(args, progress)
-        progress.end()
+    try:
+        with watched(args.command, as_json=args.json) as progress:
+            row = (_STAGES[stage][1] if stage else _whole)(args, progress)
+            progress.end()
+    except OSError as fault:  # of folders that may not be looked into, and names that are too long to be looked for
+        if not isinstance(fault.filename, str):
+            raise
+        raise explain(fault, Path(fault.filename), "use") from fault
     result = row.pop("result", None)
     if args.json:
         show_json({"event": "danced", **row})
@@ -99,18 +103,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from keyweave.app.dance_asked import read_asked  # noqa: PLC0415
     from keyweave.app.dancing import make_dance  # noqa: PLC0415
     from keyweave.systems.dance.labels import write_labels  # noqa: PLC0415
 
-    song, reference = hearings_of(args)
+    asked = read_asked(vars(args))
+    song, reference = asked.hearings(another=args.music is not None)
     made = make_dance(
         args.inputs,
-        _reference(args, args.reference),
+        asked.reference(args.reference),
         args.output,
         song=args.music,
         hearing=song,
         reference_hearing=reference,
-        wishes=_wishes(args, len(args.inputs)),
+        wishes=asked.wishes(len(args.inputs)),
         masks=args.masks,
         mirrored=args.mirrored,
         given=_given(args),
@@ -124,18 +130,20 @@ def _whole(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
 
 
 def _beats(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from keyweave.app.dance_asked import read_asked  # noqa: PLC0415
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.systems.dance.files import BeatsFile, check_name, write_file  # noqa: PLC0415
 
     check_name(args.output, BeatsFile)
     refuse_existing(args.output, overwrite=args.overwrite)
-    made = hearing_of(args).beats(args.song, progress)
+    made = read_asked(vars(args)).hearing().beats(args.song, progress)
     write_file(args.output, made, overwrite=args.overwrite)
     found = f"{len(made.beats)}, {made.tempo:g} a minute; the first strong one is number {made.parity}"
     return {"beats": found, "written": str(args.output), "notes": list(made.notes)}
 
 
 def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from keyweave.app.dance_asked import read_asked  # noqa: PLC0415
     from keyweave.app.dance_stages import write_labels_of  # noqa: PLC0415
     from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.systems.dance.files import BeatsFile, read_file  # noqa: PLC0415
@@ -145,9 +153,9 @@ def _label(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     truth = None if args.annotated is None else read_labels(args.annotated)
     if args.beats:
         refuse_hearing(args)
-    hearing = hearing_of(args)
+    asked = read_asked(vars(args))
+    reference, hearing = asked.reference(args.dance), asked.hearing()
     beats = read_file(args.beats, BeatsFile) if args.beats else hearing.beats(args.dance, progress)
-    reference = _reference(args, args.dance)
     made = write_labels_of(args.output, reference, beats, overwrite=args.overwrite, progress=progress)
     same = "" if made.band is None else f"the same from {made.band[0]:g} to {made.band[1]:g} ({made.unit})"
     return {
@@ -172,6 +180,7 @@ def _agreement(labels: Sequence[Label], truth: Sequence[Label]) -> str:
 
 
 def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from keyweave.app.dance_asked import read_asked  # noqa: PLC0415
     from keyweave.app.dance_stages import write_plan_of  # noqa: PLC0415
     from keyweave.systems.dance.files import ChoreographyFile, read_file  # noqa: PLC0415
     from keyweave.systems.dance.labels import read_labels  # noqa: PLC0415
@@ -188,7 +197,7 @@ def _plan(args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
         args.output,
         labels,
         args.inputs,
-        wishes=_wishes(args, len(args.inputs)),
+        wishes=read_asked(vars(args)).wishes(len(args.inputs)),
         masks=masks_of(args.masks, mirrored or args.inputs, progress=progress),
         mirrored=mirrored,
         axis=args.axis,
@@ -304,8 +313,8 @@ def _add_output(parser: Parser, metavar: str, says: str) -> None:
 def _add_dancer(parser: Parser) -> None:
     add = parser.add_argument
     add("--poses", type=Path, metavar="FILE", help="how the dancer moves (.npz), found by another tracker")
-    add("--dancer", type=_numbers(2), metavar="X,Y", help="a point on the dancer in the first frame, in pixels")
-    add("--crop", type=_numbers(4), metavar="L,T,R,B", help="the part of the picture to look at, in pixels")
+    add("--dancer", metavar="X,Y", help="a point on the dancer in the first frame, in pixels")
+    add("--crop", metavar="L,T,R,B", help="the part of the picture to look at, in pixels")
     add("--threshold", type=number, metavar="D", help="motions nearer than this are the same (default: found)")
     add("--mirror-threshold", type=number, metavar="D", help="the same for mirror images (default: 1.15 as much)")
 
@@ -316,64 +325,23 @@ def _add_wishes(parser: Parser) -> None:
     add("--pin", action="append", default=[], metavar="LABEL=FROM>TO", help=pin)
     moves = "how far the subject may move within a motion, in pixels of a picture of 576 rows (default: 12:60)"
     add("--motion", metavar="LOW:HIGH", help=moves)
-    add("--transition", type=number, default=0.0, metavar="PX", help="how far it should move between motions at least")
+    add("--transition", type=number, metavar="PX", help="how far it should move between motions at least")
     ends = "labels that end in the mirrored pose of their beginning, such as A,C"
     add("--mirrored-poses", default="", metavar="LABELS", help=ends)
-    add("--plan-seconds", type=number, default=60.0, metavar="S", help="settle for the best plan after S (default: 60)")
+    add("--plan-seconds", type=number, metavar="S", help="settle for the best plan after S (default: 60)")
 
 
 def _add_film(parser: Parser) -> None:
     from keyweave.app.systems import SYSTEMS  # noqa: PLC0415
-    from keyweave.systems.dance.options import DanceOptions  # noqa: PLC0415
+    from keyweave.systems.dance.options import PLANNED, DanceOptions  # noqa: PLC0415
 
     engines = SYSTEMS["dance"].engines
     parser.add_argument("--engine", choices=engines, help=f"who draws the in-betweens (default: {engines[0]})")
     parser.add_argument("--seed", type=seed, metavar="N", help="decides all chance; drawn and recorded if not given")
-    parser.add_model(DanceOptions, without=_PLANNED)
+    parser.add_model(DanceOptions, without=PLANNED)
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
-    from keyweave.systems.dance.options import DanceOptions  # noqa: PLC0415
+    from keyweave.systems.dance.options import PLANNED, DanceOptions  # noqa: PLC0415
 
-    return {name: value for name, value in chosen(args, DanceOptions).items() if name not in _PLANNED}
-
-
-def _reference(args: argparse.Namespace, film: Path) -> Any:
-    from keyweave.app.dance_stages import Reference  # noqa: PLC0415
-
-    crop = None if args.crop is None else tuple(round(value) for value in args.crop)
-    return Reference(film, args.poses, args.dancer, crop, args.threshold, args.mirror_threshold)
-
-
-def _wishes(args: argparse.Namespace, keyframes: int) -> Any:
-    from keyweave.systems.dance.stages import Wishes, read_pins  # noqa: PLC0415
-
-    moves = {}
-    if args.motion is not None:
-        low, _, high = args.motion.partition(":")
-        try:
-            moves = {"low": float(low), "high": float(high)}
-        except ValueError:
-            raise InputError(f"--motion is {args.motion!r}.", "Write LOW:HIGH, such as 12:60.") from None
-    return Wishes(
-        **moves,
-        least_transition=args.transition,
-        pins=read_pins(args.pin, keyframes),
-        mirrored_poses=tuple(name.strip() for name in args.mirrored_poses.split(",") if name.strip()),
-        seconds=args.plan_seconds,
-    )
-
-
-def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
-    import argparse  # noqa: PLC0415
-
-    def read(text: str) -> tuple[float, ...]:
-        try:
-            found = tuple(number(part) for part in text.split(","))
-        except argparse.ArgumentTypeError:
-            found = ()
-        if len(found) != count:
-            raise argparse.ArgumentTypeError(f"{text!r} should be {count} numbers with commas between them")
-        return found
-
-    return read
+    return {name: value for name, value in chosen(args, DanceOptions).items() if name not in PLANNED}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import InputError
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from keyweave.app.dance_stages import Hearing
     from keyweave.cli.parser import Parser
 
 _NAMES = ("tempo", "offset", "parity", "meter")
@@ -33,30 +31,12 @@ def add_hearings(parser: Parser) -> None:
     _add(parser.add_argument_group(says).add_argument, _REFERENCE)
 
 
-def hearing_of(args: argparse.Namespace) -> Hearing:
-    """Return how one song is heard."""
-    return _hearing(args, "", _who(args))
-
-
 def refuse_hearing(args: argparse.Namespace) -> None:
     """Raise if it is told how to hear a song whose beats are given."""
     given = [name for name in _NAMES if getattr(args, name) is not None]
     given += ["beats-by"] if args.beats_by is not None else []
     if given:
         raise InputError(f"--{given[0]} is for beats that are heard, and --beats gives them.", "Leave one of them out.")
-
-
-def hearings_of(args: argparse.Namespace) -> tuple[Hearing, Hearing]:
-    """Return how the song is heard, and how the reference is."""
-    given = [name for name in _NAMES if getattr(args, f"reference_{name}") is not None]
-    if args.music is None and given:
-        raise InputError(
-            f"--{_REFERENCE}{given[0]} is for a dance to another song than that of the reference.",
-            f"Give that song as --music, or write --{given[0]}.",
-        )
-    who = _who(args)
-    song = _hearing(args, "", who)
-    return song, song if args.music is None else _hearing(args, _REFERENCE, who)
 
 
 def _add(add: Callable[..., Any], of: str) -> None:
@@ -70,26 +50,3 @@ def _add(add: Callable[..., Any], of: str) -> None:
 def _add_who(add: Callable[..., Any]) -> None:
     who = "who finds beats: librosa, or Beat This! with its checkpoint (default: librosa)"
     add("--beats-by", metavar="librosa|beat-this:FILE", help=who)
-
-
-def _who(args: argparse.Namespace) -> Any:
-    from keyweave.perceive.listeners import listener_of  # noqa: PLC0415 - the help must be quick
-
-    return listener_of(args.beats_by or "librosa")
-
-
-def _hearing(args: argparse.Namespace, of: str, who: Any) -> Hearing:
-    from keyweave.app.dance_stages import Hearing  # noqa: PLC0415
-
-    asked: dict[str, Any] = {name: getattr(args, f"{of}{name}".replace("-", "_")) for name in _NAMES}
-    given = {name: value for name, value in asked.items() if value is not None}
-    if "parity" in given:
-        given["parity"] = int(given["parity"])
-    if "offset" in given:
-        try:
-            given["offset"] = Fraction(given["offset"])
-        except (ValueError, ZeroDivisionError):
-            raise InputError(
-                f"--{of}offset is {given['offset']!r}; it should be seconds, such as 0.02 or -0.1."
-            ) from None
-    return Hearing(**given, listener=who)

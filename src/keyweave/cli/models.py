@@ -27,7 +27,7 @@ verbs:
             for those that --fits names, and is doubted on any other
 
 names:
-  toy-video, toy-features    models that come with keyweave
+  toy-video, toy-features    models that come with keyweave; list names all
   ./mine, /models/mine       a folder that diffusers wrote
   mine.safetensors           for show: an adapter
   hub:owner/name@revision    a model of the hub; the revision is a branch, a tag or a commit"""

@@ -47,6 +47,38 @@ def frechet_distance(a: Floats, b: Floats) -> float:
     return max(0.0, float(apart + np.square(first).sum() + np.square(second).sum() - 2 * shared))
 
 
+class FrechetDraws:
+    """The Frechet distances of draws from one set of vectors to another set; what all draws share is computed once.
+
+    For 1200 vectors of 2048 numbers beside 3072 that takes a thirtieth of the time of `frechet_distance`. It is less
+    exact where sets lie close: roots are taken of eigenvalues, the smallest of which are lost in rounding.
+
+    Args:
+        vectors: (N, D) to draw from.
+        others: (M, D) at least two.
+    """
+
+    def __init__(self, vectors: Floats, others: Floats) -> None:
+        self._vectors = np.asarray(vectors, np.float64)
+        others = np.asarray(others, np.float64)
+        deviations = _deviations(others)
+        self._mean, self._spread = others.mean(0), float(np.square(deviations).sum())
+        self._along = self._vectors @ deviations.T
+
+    def __call__(self, rows: NDArray[np.intp]) -> float:
+        """Return the distance of the vectors in these rows, two or more, some of them more than once."""
+        found, counts = np.unique(rows, return_counts=True)
+        shares = counts / len(rows)
+        mean, along = shares @ self._vectors[found], shares @ self._along[found]
+        weights = np.sqrt(counts / (len(rows) - 1))[:, None]
+        own = np.square(weights * (self._vectors[found] - mean)).sum()
+        turned = weights * (self._along[found] - along)
+        # The singular values of what `frechet_distance` takes, without the rows that only repeat others.
+        square = turned @ turned.T if len(turned) <= turned.shape[1] else turned.T @ turned
+        shared = np.sqrt(np.linalg.eigvalsh(square).clip(0)).sum()
+        return max(0.0, float(np.square(mean - self._mean).sum() + own + self._spread - 2 * shared))
+
+
 def frechet_floor(vectors: Floats, *, seed: int = 0) -> float:
     """Return how far apart two halves of one set are, on average over some ways to halve it: what chance alone makes.
 

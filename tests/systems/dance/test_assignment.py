@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from keyweave.base.errors import InputError, KeyweaveError, NoSolution
+from keyweave.systems.dance import assignment, search
 from keyweave.systems.dance.assignment import Plan, solve
 from keyweave.systems.dance.labels import Label, read_labels
 
 LOW, HIGH = 12.0, 60.0
 BUMBLEBEE = "A-B-A'-B'-C-D-C'-D'-A-B-A'-B'-C-D-C'-D'-E-F-G-G-G-G-H-H-H'-H'-G-G-G-G-H-H"
+NO_ORDER = "A'-B-C'-D-E'-F-G'-H'-D-E'-G-H-A-B-G-H'-B'-C-G-D'-C-G-C-D-F'-E-A-A'-G-G-G-E'"
 RULES = ("7.5", "7.7", "7.8", "7.9", "wishes")
 WAYS_OUT = ((), ("7.9",), ("7.9", "7.8"))  # what is given up, one after the other; then the range widens
 
@@ -276,6 +278,40 @@ def test_without_time_the_best_so_far_is_handed_over_with_an_honest_gap():
     assert hasty.bound <= best.cost <= hasty.cost
     assert hasty.gap == pytest.approx((hasty.cost - hasty.bound) / hasty.cost)
     assert not list(broken(pairwise(labels), hasty.pairs, mirror))
+
+
+class Clock:
+    """A second passes whenever somebody looks."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for room in (assignment, search):
+        monkeypatch.setattr(room, "time", clock)
+    return clock
+
+
+def test_a_plan_that_keeps_all_rules_is_improved_as_long_as_there_is_time(clock: Clock):
+    """The other rules need no time once it is there."""
+    labels, mirror = read_labels(NO_ORDER), with_mirrored(6)
+    plan = solve(labels, some_motions(1, mirror), mirror, seconds=100)
+    assert (plan.relaxed, plan.proved) == ("", False)
+    assert 100 <= clock.now < 110  # once it is up, each part of the search looks once more
+
+
+def test_where_none_that_keeps_all_rules_turns_up_there_is_time_left_for_others(clock: Clock):
+    labels, mirror = read_labels("A-B-C-D'-E-F-C'-D-E'-F-A'-A-E'-F'-B-B'-F-C"), with_mirrored(3)
+    plan = solve(labels, some_motions(1, mirror), mirror, seconds=60)
+    assert "No plan that keeps all rules was found in time" in plan.relaxed
+    assert plan.gap < 0.5
+    assert 60 <= clock.now < 70
 
 
 def test_pairs_that_lead_nowhere_do_not_weaken_what_is_known_of_the_others():

@@ -55,23 +55,74 @@ def test_a_plan_is_a_walk(tmp_path: Path):
     assert read_file(tmp_path / "again.json", PlanFile) == plan
 
 
+def test_the_smallest_number_is_read_as_it_is_written(tmp_path: Path):
+    beats = read_file(written(tmp_path, BEATS | {"beats": ["1/100000", 1]}), BeatsFile)
+    write_file(tmp_path / "again.json", beats)
+    assert json.loads((tmp_path / "again.json").read_text())["beats"] == [1e-05, 1]
+    assert read_file(tmp_path / "again.json", BeatsFile) == beats
+
+
+HUGE = "9" * 400  # more than a floating-point number holds
+
+
 @pytest.mark.parametrize(
     ("model", "row", "says"),
     [
-        (BeatsFile, BEATS | {"beats": [1, 1]}, r"x\.json: .*beat 2 is at 1 s, after one at 1 s"),
-        (BeatsFile, BEATS | {"beats": [1]}, "x.json: beats: .*at least 2"),
-        (BeatsFile, BEATS | {"beats": [1, "soon"]}, "x.json: beats: .*soon"),
-        (BeatsFile, BEATS | {"meter": "7/8"}, "x.json: meter: "),
-        (BeatsFile, BEATS | {"bests": 1}, "x.json: bests: "),
-        (BeatsFile, CHOREOGRAPHY, "is not a keyweave beats"),
-        (ChoreographyFile, CHOREOGRAPHY | {"labels": "A-?"}, "labels: label 2 of the choreography is '\\?'"),
-        (ChoreographyFile, CHOREOGRAPHY | {"labels": "A-B-C"}, "there are 3 labels for 2 segments"),
-        (ChoreographyFile, CHOREOGRAPHY | {"beats": [1, 2], "parity": 1}, "needs 2 beats"),
-        (PlanFile, PLAN | {"pairs": {"A": [1, 2]}}, "pairs has no keyframes for the label A'"),
-        (PlanFile, PLAN | {"pairs": {"A": [1, 2], "A'": [3, 5]}}, "pairs gives A' keyframe 5; there are 1 to 4"),
-        (PlanFile, PLAN | {"pictures": ["a.png"]}, "pictures: .*at least 2"),
+        (BeatsFile, BEATS | {"beats": [1, 1]}, "beats: beat 2 is at 1 s, after one at 1 s."),
+        (BeatsFile, BEATS | {"beats": [1]}, "beats: a dance has 2 to 4096 beats; got 1."),
+        (BeatsFile, BEATS | {"beats": list(range(5000))}, "beats: a dance has 2 to 4096 beats; got 5000."),
+        (BeatsFile, BEATS | {"beats": [1, "soon"]}, "beats: beat 2 is 'soon'; write seconds from 0 to 86400, such as "),
+        (BeatsFile, BEATS | {"beats": [1, None]}, "beats: beat 2 is None; write seconds"),
+        (BeatsFile, BEATS | {"beats": [True, 2]}, "beats: beat 1 is True; write seconds"),
+        (BeatsFile, BEATS | {"beats": [-0.5, 2]}, "beats: beat 1 is -0.5; write seconds"),
+        (BeatsFile, BEATS | {"beats": [1, float("inf")]}, "beats: beat 2 is inf; write seconds"),
+        (BeatsFile, BEATS | {"beats": [1, HUGE]}, "beats: beat 2 is '9999"),
+        (BeatsFile, BEATS | {"beats": [int(HUGE), 1]}, "beats: beat 1 is 9999"),
+        (BeatsFile, BEATS | {"beats": [1, 100_000]}, "beats: beat 2 is 100000; write seconds"),
+        (BeatsFile, BEATS | {"beats": {"a": 1}}, "beats: write a list of seconds, such as [0.5, 1.0]."),
+        (BeatsFile, BEATS | {"parity": 2}, "in 4/4, the first strong beat is number 0 or 1; got 2."),
+        (
+            BeatsFile,
+            BEATS | {"beats": [1, 2], "parity": 1},
+            "a dance in 4/4 needs 2 beats from the first strong one on",
+        ),
+        (BeatsFile, BEATS | {"meter": "7/8"}, "meter: "),
+        (BeatsFile, BEATS | {"bests": 1}, "bests: "),
+        (ChoreographyFile, CHOREOGRAPHY | {"labels": "A-?"}, "labels: label 2 of the choreography is '?'"),
+        (ChoreographyFile, CHOREOGRAPHY | {"labels": ["A", "B"]}, 'labels: write one text, such as "A-A\'-B".'),
+        (
+            ChoreographyFile,
+            CHOREOGRAPHY | {"labels": "A-B-C"},
+            "labels: there are 3 labels for 2 segments; the beats make one",
+        ),
+        (ChoreographyFile, CHOREOGRAPHY | {"beats": [2, 1]}, "beats: beat 2 is at 1 s, after one at 2 s."),
+        (ChoreographyFile, CHOREOGRAPHY | {"beats": [1, 2], "parity": 1}, "labels: a dance in 4/4 needs 2 beats"),
+        (PlanFile, PLAN | {"labels": {"A": 1}}, "labels: write one text"),
+        (PlanFile, PLAN | {"pairs": {"A": [1, 2]}}, "pairs: there are no keyframes for the label A'."),
+        (
+            PlanFile,
+            PLAN | {"pairs": {"A": [1, 2], "A'": [3, 5]}},
+            "pairs: the label A' has keyframe 5; there are 1 to 4.",
+        ),
+        (
+            PlanFile,
+            PLAN | {"pairs": {"A": [1, 2], "A'": [3, 0]}},
+            "pairs: the label A' has keyframe 0; there are 1 to 4.",
+        ),
+        (PlanFile, PLAN | {"pairs": {"A": [1, int(HUGE)], "A'": [3, 4]}}, "pairs: the label A has keyframe 9999"),
+        (PlanFile, PLAN | {"pictures": ["a.png"]}, "pictures: "),
+        (PlanFile, PLAN | {"pictures": ["a.png", "", "c.png", "d.png"]}, "pictures 2: "),
+        (PlanFile, PLAN | {"pictures": ["a.png", "b.png", "c\0.png", "d.png"]}, "pictures 3: "),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_place(tmp_path: Path, model, row: dict, says: str):
-    with pytest.raises(InputError, match=says):
-        read_file(written(tmp_path, row), model)
+    path = written(tmp_path, row)
+    with pytest.raises(InputError) as fault:
+        read_file(path, model)
+    assert str(fault.value).startswith(f"{path}: {says}")
+    assert len(str(fault.value)) < 300 + len(str(path))
+
+
+def test_one_file_is_not_another(tmp_path: Path):
+    with pytest.raises(InputError, match="is not a keyweave beats"):
+        read_file(written(tmp_path, CHOREOGRAPHY), BeatsFile)

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from keyweave.systems.dance import search
 from keyweave.systems.dance.search import Found, cheapest
 
 
@@ -65,3 +66,34 @@ def test_without_time_what_would_take_long_is_left_and_the_bound_is_still_true(s
     assert found.cost == found.bound
     assert hasty.bound <= found.cost <= hasty.cost
     assert len(sizes) > 3 or found.cost == told.least()
+
+
+class Clock:
+    """A second passes whenever somebody looks."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+
+class Pigeons:
+    """Ten who each want a hole of their own out of nine: that they cannot is seen late."""
+
+    alone = (np.zeros(9),) * 10
+    linked = tuple(itertools.combinations(range(10), 2))
+
+    def __call__(self, x: int, y: int, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+        return np.where(xs[:, None] == ys, np.inf, 0.0)
+
+
+def test_patience_ends_while_there_is_no_choice_and_only_then(monkeypatch: pytest.MonkeyPatch):
+    told = Told(0, (40,) * 7, most=4000)
+    for costs, chosen, took in ((Pigeons(), False, 20), (told, True, 200)):
+        clock = Clock()
+        monkeypatch.setattr(search, "time", clock)
+        found = cheapest(costs.alone, costs, costs.linked, grain=1, seconds=200, patience=20)
+        assert (found.choice is not None) == chosen
+        assert found.bound < found.cost
+        assert took <= clock.now < took + 20

@@ -151,9 +151,9 @@ def _relaxing(costs: Costs, stop: float) -> tuple[Costs, Found, str]:
 
 
 def _searched(costs: Costs, stop: float, share: float) -> Found:
-    """Search within a share of the time that is left."""
-    seconds = max(stop - time.monotonic(), 0) * share
-    return cheapest(costs.alone(), costs.between, costs.linked, grain=GRAIN, seconds=seconds)
+    """Search within the time that is left, or a share of it while there is no plan: under fewer rules there may be."""
+    left = max(stop - time.monotonic(), 0)
+    return cheapest(costs.alone(), costs.between, costs.linked, grain=GRAIN, seconds=left, patience=share * left)
 
 
 def _least_slack(costs: Costs, stop: float) -> tuple[float | None, bool]:

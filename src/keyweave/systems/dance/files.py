@@ -5,17 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
 from keyweave.base.errors import InputError
 from keyweave.base.files import put_aside, write_text
 from keyweave.systems.dance.labels import Label, read_labels, write_labels
-from keyweave.systems.dance.options import MOST_BEATS
+from keyweave.systems.dance.options import MOST_BEATS, beat_times, shown
 from keyweave.systems.dance.segments import Segment, segments
 from keyweave.timeline.forms import FORMAT, form_text, is_form, read_form
-from keyweave.timeline.times import parse_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,16 +24,24 @@ Meter = Literal["4/4", "3/4"]
 
 
 def _labels(value: Any) -> Any:
+    if not isinstance(value, str | tuple):
+        raise ValueError('write one text, such as "A-A\'-B"')  # noqa: TRY004 - pydantic tells ValueErrors
     try:
         return read_labels(value) if isinstance(value, str) else value
     except InputError as fault:
         raise ValueError(str(fault).rstrip(".")) from None
 
 
-def _list(value: Any) -> Any:
+def _times(value: Any) -> tuple[Fraction, ...]:
     if not isinstance(value, list | tuple):
         raise ValueError("write a list of seconds, such as [0.5, 1.0]")  # noqa: TRY004 - pydantic tells ValueErrors
-    return value
+    if not 2 <= len(value) <= MOST_BEATS:
+        raise ValueError(f"a dance has 2 to {MOST_BEATS} beats; got {len(value)}")
+    times = beat_times(value)
+    for number, (before, after) in enumerate(pairwise(times), start=2):
+        if before >= after:
+            raise ValueError(f"beat {number} is at {float(after):g} s, after one at {float(before):g} s")
+    return times
 
 
 def _number(at: Fraction) -> float | str:
@@ -47,9 +54,11 @@ Labels = Annotated[
 ]
 Times = Annotated[
     tuple[Fraction, ...],
-    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in _list(value))),
+    BeforeValidator(_times),
     PlainSerializer(lambda value: [_number(at) for at in value], return_type=list[float | str], when_used="json"),
 ]
+
+FileName = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 
 
 class _Form(BaseModel):
@@ -59,18 +68,11 @@ class _Form(BaseModel):
 class _Beaten(_Form):
     """Beats, and which of them are the strong ones."""
 
-    beats: Times = Field(min_length=2, max_length=MOST_BEATS, description="when each beat is, in seconds, rising")
+    beats: Times = Field(description="when each beat is, in seconds, rising")
     parity: int = Field(0, ge=0, le=2, description="the number of the first strong beat, counted from 0")
     meter: Meter = Field("4/4", description="4/4 or 3/4")
     heard_by: str = Field("", description="who found the beats; told, not read")
     notes: tuple[str, ...] = Field((), description="what is doubtful")
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        for number, (before, after) in enumerate(pairwise(self.beats), start=2):
-            if before >= after:
-                raise ValueError(f"beat {number} is at {float(after):g} s, after one at {float(before):g} s")
-        return self
 
     def segments(self) -> tuple[Segment, ...]:
         """Divide the dance."""
@@ -100,17 +102,18 @@ class ChoreographyFile(_Beaten):
     band: tuple[float, float] | None = Field(None, description="thresholds that give the same labels, mirrors aside")
     unit: str = Field("", description="what these are measured in")
 
-    @model_validator(mode="after")
-    def _as_many(self) -> Self:
+    @field_validator("labels")
+    @classmethod
+    def _as_many(cls, labels: tuple[Label, ...], read: ValidationInfo) -> tuple[Label, ...]:
+        if not {"beats", "parity", "meter"} <= read.data.keys():
+            return labels  # what is wrong there is told
         try:
-            count = len(self.segments())
+            count = len(segments(read.data["beats"], parity=read.data["parity"], meter=read.data["meter"]))
         except InputError as fault:
             raise ValueError(fault.message.rstrip(".")) from None
-        if len(self.labels) != count:
-            raise ValueError(
-                f"there are {len(self.labels)} labels for {count} segments; the beats make one for each pair"
-            )
-        return self
+        if len(labels) != count:
+            raise ValueError(f"there are {len(labels)} labels for {count} segments; the beats make one for each pair")
+        return labels
 
 
 class PlanFile(_Form):
@@ -118,7 +121,7 @@ class PlanFile(_Form):
 
     format: Literal[1] = Field(default=FORMAT, alias="keyweave plan", description="the version of this form")
     labels: Labels = Field(description="the choreography, a label for each segment")
-    pictures: tuple[str, ...] = Field(min_length=2, description="the keyframes, as seen from this file's folder")
+    pictures: tuple[FileName, ...] = Field(min_length=2, description="the keyframes, as seen from this file's folder")
     pairs: dict[str, tuple[int, int]] = Field(
         description="for each label the keyframes that it begins and ends in, counted from 1"
     )
@@ -132,16 +135,18 @@ class PlanFile(_Form):
     gap: float = Field(0, description="by which share of it a plan may move less at most, where that is not proved")
     notes: tuple[str, ...] = Field((), description="what is doubtful")
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        for label in dict.fromkeys(self.labels):
-            if str(label) not in self.pairs:
-                raise ValueError(f"pairs has no keyframes for the label {label}")
-        for name, pair in self.pairs.items():
+    @field_validator("pairs")
+    @classmethod
+    def _whole(cls, pairs: dict[str, tuple[int, int]], read: ValidationInfo) -> dict[str, tuple[int, int]]:
+        for label in dict.fromkeys(read.data.get("labels", ())):
+            if str(label) not in pairs:
+                raise ValueError(f"there are no keyframes for the label {label}")
+        count = len(read.data.get("pictures", ()))
+        for name, pair in pairs.items():
             for number in pair:
-                if not 1 <= number <= len(self.pictures):
-                    raise ValueError(f"pairs gives {name} keyframe {number}; there are 1 to {len(self.pictures)}")
-        return self
+                if not 1 <= number <= count:
+                    raise ValueError(f"the label {name} has keyframe {shown(number)}; there are 1 to {count}")
+        return pairs
 
     @property
     def walk(self) -> tuple[int, ...]:
@@ -154,7 +159,13 @@ WORDS: Mapping[type[BaseModel], str] = {BeatsFile: "beats", ChoreographyFile: "c
 
 def read_file(path: Path, model: type[FormT]) -> FormT:
     """Read one of these files; what does not fit is said in one sentence that names the place in it."""
-    return read_form(path, model, WORDS[model])
+    form = read_form(path, model, WORDS[model])
+    if isinstance(form, _Beaten):
+        try:
+            form.segments()
+        except InputError as fault:
+            raise InputError(f"{path}: {fault.message[0].lower()}{fault.message[1:]}", fault.hint) from None
+    return form
 
 
 def read_beats(path: Path) -> BeatsFile | ChoreographyFile:

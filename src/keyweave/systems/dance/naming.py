@@ -87,9 +87,7 @@ def label_segments(
     """
     if not segments:
         raise ValueError("there must be a segment to label")
-    for value in (threshold, mirror_threshold):
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"Motions are told apart by a threshold above 0; got {value:g}.")
+    check_thresholds(threshold, mirror_threshold)
     distances, sideways = motion.distances(segments), motion.sideways(segments)
     found = cluster(distances.direct, doubt=motion.doubt, threshold=threshold)
     mirror_threshold = LOOSER * found.threshold if mirror_threshold is None else mirror_threshold
@@ -112,6 +110,13 @@ def label_segments(
         mirror_threshold,
         found.band,
     )
+
+
+def check_thresholds(*values: float | None) -> None:
+    """Refuse thresholds that are none."""
+    for value in values:
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"Motions are told apart by a threshold above 0; got {value:g}.")
 
 
 def mirrored_clusters(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
@@ -23,18 +23,52 @@ from keyweave.timeline.options import (
 )
 from keyweave.timeline.times import parse_seconds
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MOST_BEATS = 4096
 PREVIEW = 320  # pixels
+PLANNED = ("walk", "beats", "heard_by")  # what a plan and its beats say
+_SHOWN = 40  # characters of what does not fit
+_LAST_BEAT = 24 * 60 * 60  # seconds; times without end would be more than a floating-point number holds
 
 
 def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _timed(value: Any) -> Any:
+    found = _listed(value)
+    return beat_times(found) if isinstance(found, list | tuple) else value
+
+
+def beat_times(values: Iterable[Any]) -> tuple[Fraction, ...]:
+    """Read when beats are; a ValueError says which cannot be."""
+    return tuple(_beat(number, value) for number, value in enumerate(values, start=1))
+
+
+def _beat(number: int, value: Any) -> Fraction:
+    """Read a number, or what is written as people do."""
+    try:
+        at = Fraction(str(value)) if isinstance(value, int | float) else parse_seconds(str(value))
+    except ValueError:
+        at = None
+    if at is None or not 0 <= at <= _LAST_BEAT:
+        words = f"write seconds from 0 to {_LAST_BEAT}, such as 2.5 or 4/3"
+        raise ValueError(f"beat {number} is {shown(value)}; {words}")
+    return at
+
+
+def shown(value: Any) -> str:
+    """Return a value as a sentence tells it: of a long one the beginning."""
+    words = repr(value)
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}..."
+
+
 Walk = Annotated[tuple[int, ...], BeforeValidator(_listed), PlainSerializer(list, return_type=list[int])]
 BeatTimes = Annotated[
     tuple[Fraction, ...],
-    BeforeValidator(lambda value: tuple(parse_seconds(str(at)) for at in _listed(value))),
+    BeforeValidator(_timed),
     PlainSerializer(lambda value: [str(at) for at in value], return_type=list[str]),
 ]
 

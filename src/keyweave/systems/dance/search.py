@@ -63,7 +63,13 @@ class Found:
 
 
 def cheapest(
-    alone: Sequence[Floats], between: Between, linked: Collection[tuple[int, int]], *, grain: float, seconds: float
+    alone: Sequence[Floats],
+    between: Between,
+    linked: Collection[tuple[int, int]],
+    *,
+    grain: float,
+    seconds: float,
+    patience: float | None = None,
 ) -> Found:
     """Find the cheapest choice; of several the first in an order of search that depends on the costs alone.
 
@@ -73,8 +79,10 @@ def cheapest(
         linked: pairs (x, y) of variables, x < y.
         grain: costs are multiples of this, so that whatever is cheaper is cheaper by as much.
         seconds: after which to settle for the best choice so far.
+        patience: seconds after which to give up where there is none so far; as long without.
     """
-    search = _Search(alone, between, grain, time.monotonic() + seconds)
+    now = time.monotonic()
+    search = _Search(alone, between, grain, now + seconds, now + (seconds if patience is None else patience))
     field = _field(alone, between, [np.flatnonzero(np.isfinite(costs)) for costs in alone], linked)
     if _shift(field, search.late) < np.inf:
         search.run(field)
@@ -196,16 +204,16 @@ def _least(field: _Field) -> dict[int, Floats]:
 class _Search:
     """The best choice so far, and what was given up for lack of time or room."""
 
-    def __init__(self, alone: Sequence[Floats], between: Between, grain: float, stop: float) -> None:
+    def __init__(self, alone: Sequence[Floats], between: Between, grain: float, stop: float, empty_stop: float) -> None:
         self._alone, self._between = alone, between
-        self._grain, self._stop = grain, stop
+        self._grain, self._stop, self._empty_stop = grain, stop, empty_stop
         self.choice: tuple[int, ...] | None = None
         self.cost = np.inf
         self.given_up = np.inf
 
     def late(self) -> bool:
-        """Tell whether time is up."""
-        return time.monotonic() > self._stop
+        """Tell whether time is up: sooner as long as there is no choice."""
+        return time.monotonic() > (self._empty_stop if self.choice is None else self._stop)
 
     def run(self, field: _Field) -> None:
         """Search what is left when only the tables of linked variables are shifted."""

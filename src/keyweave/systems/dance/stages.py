@@ -69,7 +69,10 @@ def beats_of(
     _refuse_too_long(song)
     audio = read_audio(song)
     if audio is None:
-        raise InputError(f"{song} has no sound.", "Name a song, or a film that has one.")
+        raise InputError(
+            f"{song} has no sound, in which beats would be heard.",
+            "Name a song, or a film that has one; or write beats by hand for `keyweave dance label --beats`.",
+        )
     found = find_beats(
         audio,
         tracker=listener.tracker,
