@@ -55,6 +55,10 @@ def _numbers(count: int) -> Callable[[Any], tuple[float, ...]]:
     return read
 
 
+def _sides(value: Any) -> tuple[int, ...]:
+    return tuple(map(round, _numbers(4)(value)))
+
+
 def _range(value: Any) -> tuple[float, ...]:
     try:
         low, high = map(float, value.split(":") if isinstance(value, str) else value)
@@ -68,7 +72,7 @@ Offset = Annotated[Fraction, BeforeValidator(_seconds)] | None
 Bar = Meter | None
 File = Path | None
 Point = Annotated[tuple[float, float], BeforeValidator(_numbers(2))] | None
-Sides = Annotated[tuple[float, float, float, float], BeforeValidator(_numbers(4))] | None
+Sides = Annotated[tuple[int, int, int, int], BeforeValidator(_sides)] | None
 Range = Annotated[tuple[float, float], BeforeValidator(_range)] | None
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
@@ -144,9 +148,7 @@ class Asked(BaseModel):
 
     def reference(self, film: Path) -> Reference:
         """Return the dance that is followed."""
-        left, top, right, bottom = map(round, self.crop or (0, 0, 0, 0))
-        crop = None if self.crop is None else (left, top, right, bottom)
-        return Reference(film, self.poses, self.dancer, crop, self.threshold, self.mirror_threshold)
+        return Reference(film, self.poses, self.dancer, self.crop, self.threshold, self.mirror_threshold)
 
     def wishes(self, keyframes: int) -> Wishes:
         """Return what is asked of the plan of so many keyframes."""
