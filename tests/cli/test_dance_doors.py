@@ -204,6 +204,10 @@ WHOLE = ["k1.png", "k2.png", "--reference"]
             ["pics/1.png", "pics/2.png", "--reference", "ref.mp4", "-o", "pics/%d.png", "--overwrite"],
             "pics/1.png would be replaced by pics/%d.png. Choose another name with -o.",
         ),
+        (
+            ["render", "own.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "pics/%d.png", "--overwrite"],
+            "pics/1.png would be replaced by pics/%d.png.",
+        ),
         ([*WHOLE, "silent.mp4", "--poses", "poses.npz", "-o", "no/where/f.gif"], "silent.mp4 has no sound"),
         (["beats", "hush.wav", "-o", "b.json"], "The song is silent; there is no beat to find"),
         (["label", "hush.wav", "--poses", "poses.npz", "-o", "c.json"], "The song is silent"),
@@ -235,6 +239,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_left(
     (tmp_path / "taken.dance").write_text("mine")
     plan = {"keyweave plan": 1, "labels": "A", "pictures": ["k1.png", "x" * 300], "pairs": {"A": [1, 2]}}
     (tmp_path / "long.json").write_text(json.dumps(plan))
+    (tmp_path / "own.json").write_text(json.dumps(plan | {"pictures": ["pics/1.png", "pics/2.png"]}))
     (tmp_path / "far.json").write_text(json.dumps({"keyweave beats": 1, "beats": [0.5, "9" * 400]}))
     odd = {"keyweave choreography": 1, "beats": [0.5, 1, 1.5, 2], "labels": "A-?"}
     (tmp_path / "odd.json").write_text(json.dumps(odd))

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from keyweave.app.fields import read_options
+from keyweave.app.inputs import is_written_to
 from keyweave.app.jobs import Job
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, refuse_existing, replacing_folder
@@ -293,6 +294,13 @@ def marks_of(keyframes: Sequence[Path], masks: Masks) -> tuple[str, ...]:
     return (*(sha256_of_file(existing_file(path)) for path in keyframes), *filter(None, [masks.mark]))
 
 
+def refuse_to_replace(inputs: Sequence[Path], output: Path) -> None:
+    """Refuse a film that would take the place of what it is made of."""
+    for path in inputs:
+        if is_written_to(path.parent if "%" in output.name else path, output):
+            raise InputError(f"{path} would be replaced by {output}.", "Choose another name with -o.")
+
+
 def job_of(
     plan_file: Path,
     beats: BeatsFile | ChoreographyFile,
@@ -306,6 +314,8 @@ def job_of(
 ) -> tuple[Job, tuple[str, ...]]:
     """Return the job of a planned dance, and sentences on what may not be what was wanted."""
     plan = read_file(plan_file, PlanFile)
+    pictures = pictures_of(plan, plan_file.parent)
+    refuse_to_replace([song, *pictures], output)
     divided = beats.segments()
     count = min(len(divided), len(plan.labels))
     notes = []
@@ -324,7 +334,7 @@ def job_of(
     )
     job = Job(
         "dance",
-        (song, *pictures_of(plan, plan_file.parent)),
+        (song, *pictures),
         options=options,
         engine=engine,
         seed=seed,

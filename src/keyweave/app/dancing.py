@@ -12,12 +12,12 @@ from keyweave.app.dance_stages import (
     job_of,
     marks_of,
     read_keyframes,
+    refuse_to_replace,
     say_old,
     write_labels_of,
     write_plan_of,
 )
 from keyweave.app.fields import read_options
-from keyweave.app.inputs import is_written_to
 from keyweave.app.jobs import Result, check_output, run_job
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, explain
@@ -118,7 +118,7 @@ def make_dance(
     read_keyframes(keyframes)
     (wishes or Wishes()).check()
     others = [] if mirrored is None else mirrored_in(mirrored, len(keyframes))
-    _refuse_to_replace([*keyframes, *others, *filter(None, (reference.film, reference.poses, song))], output)
+    refuse_to_replace([*keyframes, *others, *filter(None, (reference.film, reference.poses, song))], output)
     cut_by = masks_of(masks, others or keyframes, progress=progress)
     folder = folder_beside(output)
     with _not_left_empty(folder), progress.part("planning", 0.5) as part:
@@ -152,13 +152,6 @@ def _check_film(given: Mapping[str, Any]) -> None:
                 f"Edit {CHOREOGRAPHY}, {BEATS} or {PLAN} in the folder beside the film.",
             )
     read_options(DanceOptions, {**given, "walk": (1, 2), "beats": ("0", "1")})
-
-
-def _refuse_to_replace(inputs: Sequence[Path], output: Path) -> None:
-    """Refuse a film that would take the place of what it is made of."""
-    for path in inputs:
-        if is_written_to(path.parent if "%" in output.name else path, output):
-            raise InputError(f"{path} would be replaced by {output}.", "Choose another name with -o.")
 
 
 @contextmanager
