@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keyweave.app.jobs import Job, plan_job, run_job, sidecar_of
+from keyweave.app.rerun import beside
 from keyweave.base.errors import Cancelled, InputError, MediaError
 from keyweave.base.progress import Event, Progress
 from keyweave.base.recipe import Recipe, sha256_of_file
@@ -171,3 +172,27 @@ def test_an_input_is_never_the_output(tmp_path: Path, keyframes):
     disguised = keyframes[0].rename(tmp_path / "a.gif")
     with pytest.raises(InputError, match=r"a\.gif is both an input and the output"):
         plan_job(job((disguised, keyframes[1]), disguised, {"overwrite": True}))
+
+
+def test_a_percent_sign_in_the_name_of_a_film_numbers_nothing(tmp_path: Path, keyframes):
+    made = run_job(job(keyframes, tmp_path / "100%.mp4", frames=3))
+    assert made.sidecar == tmp_path / "100%.mp4.json"
+    assert beside(tmp_path / "100%.mp4") == tmp_path / "100%.rerun.mp4"
+    plan_job(job(keyframes, tmp_path / "100%.mp4", {"overwrite": True}))  # the keyframes beside it stay
+
+
+def test_pictures_for_a_folder_that_is_taken_are_refused_before_anything_is_read(tmp_path: Path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/mine.txt").write_text("mine")
+    missing = [tmp_path / "no.png", tmp_path / "none.png"]
+    with pytest.raises(InputError, match="x already holds files"):
+        plan_job(job(missing, tmp_path / "x/%d.png"))
+    with pytest.raises(InputError, match=r"x holds mine\.txt, which is no picture of an earlier %d\.png"):
+        plan_job(job(missing, tmp_path / "x/%d.png", {"overwrite": True}))
+
+
+def test_numbered_pictures_never_replace_the_folder_of_an_input(tmp_path: Path, keyframes):
+    (tmp_path / "x").mkdir()
+    inside = [path.rename(tmp_path / "x" / f"{number}.png") for number, path in enumerate(keyframes[:2], 1)]
+    with pytest.raises(InputError, match=r"1\.png would be replaced by the pictures .*x/%d\.png"):
+        plan_job(job(inside, tmp_path / "x/%d.png", {"overwrite": True}))

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.base.files import existing_file, explain, refuse_existing, replacing, replacing_folder, write_text
+from keyweave.base.files import (
+    existing_file,
+    explain,
+    explained,
+    refuse_existing,
+    replacing,
+    replacing_folder,
+    write_text,
+)
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -81,7 +89,33 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path):
 
 
 def test_an_unknown_fault_keeps_the_words_of_the_system():
-    assert str(explain(OSError(errno.ELOOP, "Too many links"), Path("a"), "read")) == "Cannot read a: Too many links."
+    assert str(explain(OSError(errno.ENXIO, "No such device"), Path("a"), "read")) == "Cannot read a: No such device."
+    assert "there is already a file or folder of that name" in str(explain(OSError(errno.EEXIST, ""), Path("a"), "use"))
+
+
+def test_only_faults_of_a_place_are_told_as_such():
+    told = explained(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.png"))
+    assert str(told) == "Cannot use a.png: there is no such file or folder. Check the spelling of the path."
+    assert explained(OSError(errno.ENOENT, "No such file or directory")) is None
+    assert explained(OSError("something else")) is None
+    assert explained(OSError(errno.EBADF, "Bad file descriptor", 3)) is None
+
+
+@pytest.mark.parametrize("look", [existing_file, lambda path: refuse_existing(path, overwrite=True)])
+def test_names_that_no_disk_takes_are_one_sentence(look, tmp_path: Path):
+    with pytest.raises(MediaError, match=r"the name is too long for this disk\. Choose a shorter name\."):
+        look(tmp_path / ("x" * 300))
+
+
+@pytest.mark.parametrize("replace", [replacing, replacing_folder])
+def test_what_should_lie_in_a_file_is_refused(replace, tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    with (
+        pytest.raises(MediaError, match=r"a part of the path is a file, not a folder\."),
+        replace(tmp_path / "file" / "new"),
+    ):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_long_names_still_get_a_part_beside_them(tmp_path: Path):

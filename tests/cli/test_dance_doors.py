@@ -195,18 +195,25 @@ WHOLE = ["k1.png", "k2.png", "--reference"]
         ),
         (["render", "long.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "f.gif"], "the name is too long"),
         ([*WHOLE, "ref.mp4", "-o", "taken.gif"], "taken.dance, which is to hold what the dance is made of, is a file."),
-        ([*WHOLE, "ref.mp4", "-o", "ref.mp4", "--overwrite"], "ref.mp4 would be replaced by ref.mp4. Choose another"),
+        (
+            [*WHOLE, "ref.mp4", "-o", "ref.mp4", "--overwrite"],
+            "ref.mp4 is both an input and the output. Choose another",
+        ),
         (
             [*WHOLE, "song.mp4", "--music", "ref.mp4", "-o", "song.mp4", "--overwrite"],
-            "song.mp4 would be replaced by song.mp4",
+            "song.mp4 is both an input and the output",
         ),
         (
             ["pics/1.png", "pics/2.png", "--reference", "ref.mp4", "-o", "pics/%d.png", "--overwrite"],
-            "pics/1.png would be replaced by pics/%d.png. Choose another name with -o.",
+            "pics/1.png would be replaced by the pictures pics/%d.png, which",
+        ),
+        (
+            [*WHOLE, "ref.mp4", "--masks", "pics", "-o", "pics/%d.png", "--overwrite"],
+            "pics would be replaced by the pictures pics/%d.png",
         ),
         (
             ["render", "own.json", "--beats", "beats.json", "--music", "ref.mp4", "-o", "pics/%d.png", "--overwrite"],
-            "pics/1.png would be replaced by pics/%d.png.",
+            "pics/1.png would be replaced by the pictures pics/%d.png",
         ),
         ([*WHOLE, "silent.mp4", "--poses", "poses.npz", "-o", "no/where/f.gif"], "silent.mp4 has no sound"),
         (["beats", "hush.wav", "-o", "b.json"], "The song is silent; there is no beat to find"),

@@ -27,6 +27,28 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.startswith(f"usage: keyweave {name}")
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["inbetween", "LONG.png", "LONG.png", "-o", "x.mp4"],
+        ["inbetween", "a.png", "b.png", "-o", "LONG.mp4"],
+        ["inbetween", "a.png", "b.png", "-o", "LONG/%d.png"],
+        ["retime", "LONG.mp4", "-o", "x.mp4"],
+        ["dance", "LONG.png", "LONG.png", "--reference", "x.mp4", "-o", "x.mp4"],
+        ["render", "LONG.json", "-o", "x.mp4"],
+        ["rerun", "LONG.mp4"],
+        ["sheet", "LONG.mp4", "-o", "x.png"],
+        ["beside", "LONG.mp4", "LONG.mp4", "-o", "x.mp4"],
+        ["compare", "LONG.mp4", "LONG.mp4"],
+        ["info", "LONG.mp4"],
+        ["models", "show", "LONG"],
+    ],
+)
+def test_names_that_are_too_long_are_no_bug_of_ours(argv: list[str], capsys: pytest.CaptureFixture[str]):
+    assert main([word.replace("LONG", "x" * 300) for word in argv]) == 2
+    assert "is too long for this disk. Choose a shorter name." in capsys.readouterr().err
+
+
 def test_version(capsys: pytest.CaptureFixture[str]):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"keyweave {VERSION}\n"

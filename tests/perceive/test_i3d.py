@@ -2,7 +2,7 @@
 
 import importlib
 from itertools import product
-from math import ceil, prod
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +49,8 @@ def facts() -> dict[str, tuple[int, ...]]:
 
 
 @pytest.fixture(scope="module")
-def state() -> dict[str, Tensor]:
-    """Weights by chance under which no signal dies away, or grows, and norms matter."""
-    draw = torch.Generator().manual_seed(0)
-    found = {}
-    for name, shape in facts().items():
-        noise = torch.randn(shape, generator=draw)
-        if name.endswith("conv3d.weight"):
-            found[name] = noise * (2 / prod(shape[1:])) ** 0.5
-        else:
-            found[name] = noise / 5 if name.endswith(("bias", "mean")) else 0.7 + noise.abs() / 2
-    return found
+def state(by_chance) -> dict[str, Tensor]:
+    return by_chance(facts())
 
 
 @pytest.fixture(scope="module")

@@ -204,9 +204,7 @@ def test_too_little_is_refused(echo: Path, pixels: int, updates: int):
 
 
 def test_weights_that_are_not_there_say_how_to_get_them(tmp_path: Path):
-    with pytest.raises(
-        ModelNotFound, match=r"There is no file .*raft.safetensors with weights for RAFT. To get some: "
-    ):
+    with pytest.raises(ModelNotFound, match=r"no file .*raft\.safetensors with weights for RAFT\. To make"):
         load_raft(tmp_path / "raft.safetensors")
 
 
@@ -221,7 +219,7 @@ def test_pickles_and_broken_files_are_refused(tmp_path: Path, content: bytes):
 @pytest.mark.parametrize("state", [{}, {"other": torch.ones(1)}, {"mask_predictor.weight": torch.ones(2, 2)}])
 def test_weights_of_something_else_are_refused(echo: Path, state: dict[str, Tensor]):
     safetensors.save_file(state, echo)
-    with pytest.raises(ModelError, match=r"does not hold the weights of torchvision's RAFT\. To get some: python -c"):
+    with pytest.raises(ModelError, match=r"does not hold the weights of RAFT: "):
         load_raft(echo)
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from keyweave.app.fields import read_options
-from keyweave.app.inputs import is_written_to
+from keyweave.app.inputs import refuse_to_replace
 from keyweave.app.jobs import Job
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, refuse_existing, replacing_folder
@@ -292,13 +292,6 @@ def _painted(paths: Sequence[Path], like: Image) -> list[Image]:
 def marks_of(keyframes: Sequence[Path], masks: Masks) -> tuple[str, ...]:
     """Tell what mirrored keyframes are made of."""
     return (*(sha256_of_file(existing_file(path)) for path in keyframes), *filter(None, [masks.mark]))
-
-
-def refuse_to_replace(inputs: Sequence[Path], output: Path) -> None:
-    """Refuse a film that would take the place of what it is made of."""
-    for path in inputs:
-        if is_written_to(path.parent if "%" in output.name else path, output):
-            raise InputError(f"{path} would be replaced by {output}.", "Choose another name with -o.")
 
 
 def job_of(

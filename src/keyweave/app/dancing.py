@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyweave.app.dance_stages import (
@@ -12,17 +13,18 @@ from keyweave.app.dance_stages import (
     job_of,
     marks_of,
     read_keyframes,
-    refuse_to_replace,
     say_old,
     write_labels_of,
     write_plan_of,
 )
 from keyweave.app.fields import read_options
+from keyweave.app.inputs import refuse_to_replace
 from keyweave.app.jobs import Result, check_output, run_job
 from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file, explain
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import sha256_of_file
+from keyweave.media.writers import is_numbered
 from keyweave.models.people import find_people
 from keyweave.systems.dance.files import (
     BeatsFile,
@@ -42,7 +44,6 @@ from keyweave.systems.dance.stages import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from keyweave.systems.dance.labels import Label
 
@@ -68,7 +69,7 @@ class Danced:
 
 def folder_beside(film: Path) -> Path:
     """Name the folder that keeps what a dance was made of: film.dance beside film.mp4, or beside film/%05d.png."""
-    one = film.parent if "%" in film.name else film.with_suffix("")
+    one = film.parent if is_numbered(film) else film.with_suffix("")
     return one.with_name(f"{one.name}.dance")
 
 
@@ -118,7 +119,8 @@ def make_dance(
     read_keyframes(keyframes)
     (wishes or Wishes()).check()
     others = [] if mirrored is None else mirrored_in(mirrored, len(keyframes))
-    refuse_to_replace([*keyframes, *others, *filter(None, (reference.film, reference.poses, song))], output)
+    drawn = Path(masks) if masks and Path(masks).is_dir() else None
+    refuse_to_replace([*keyframes, *others, *filter(None, (reference.film, reference.poses, song, drawn))], output)
     cut_by = masks_of(masks, others or keyframes, progress=progress)
     folder = folder_beside(output)
     with _not_left_empty(folder), progress.part("planning", 0.5) as part:

@@ -11,8 +11,10 @@ from keyweave.base.files import existing_file
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import is_sequence
 from keyweave.media.pictures.sequences import SequenceReader
+from keyweave.media.writers import is_numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -41,8 +43,26 @@ def checksum_if_there(path: Path, *, sequences: bool) -> str | None:
         return None
 
 
+def refuse_to_replace(inputs: Iterable[Path], output: Path) -> None:
+    """Refuse an output that would take the place of what it is made of."""
+    for path in inputs:
+        if is_written_to(path, output):
+            if not is_numbered(output):
+                raise InputError(f"{path} is both an input and the output.", "Choose another name with -o.")
+            raise InputError(
+                f"{path} would be replaced by the pictures {output}, which take the place of their whole folder.",
+                "Choose another folder with -o.",
+            )
+
+
 def is_written_to(path: Path, output: Path) -> bool:
-    """Tell whether an output would take the place of an input, or of pictures in its folder."""
-    if is_sequence(path) and "%" in output.name:
-        return (path if path.is_dir() else path.parent).resolve() == output.parent.resolve()
-    return path.resolve() == output.resolve()
+    """Tell whether an output would take the place of an input: the file itself, or the folder that it lies in.
+
+    Numbered pictures take the place of their whole folder, so nothing in it may be an input, however deep it lies.
+    """
+    if not is_numbered(output):
+        return path.resolve() == output.resolve()
+    folder = output.parent.resolve()
+    # Where its name lies, for a link would be lost like a file, and where the file itself does.
+    places = [path.parent.resolve(), path.resolve()]
+    return any(folder in (place, *place.parents) for place in places)

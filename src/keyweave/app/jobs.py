@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keyweave.app.engines import Bound, Engine, pick
-from keyweave.app.inputs import checksum_of, is_written_to
+from keyweave.app.inputs import checksum_of, refuse_to_replace
 from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
 from keyweave.base.files import refuse_existing, write_text
@@ -24,7 +24,7 @@ from keyweave.base.seeds import draw_seed
 from keyweave.base.version import VERSION
 from keyweave.media.clips import read_clip
 from keyweave.media.types import Audio, Clip, Image
-from keyweave.media.writers import check_crf, format_of, write_clip
+from keyweave.media.writers import check_crf, check_free, format_of, is_numbered, write_clip
 from keyweave.metrics.motion import Walker
 from keyweave.metrics.seams import loop_seam, seams
 from keyweave.timeline.film import KeyframeFilm
@@ -135,7 +135,7 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
     if job.output is not None:
         check_crf(format_of(job.output), job.output, options.crf)
         check_output(job.output, overwrite=job.overwrite)
-        _refuse_input_as_output(job)
+        refuse_to_replace([source for source in job.inputs if isinstance(source, Path)], job.output)
     _check_inputs(job, system)
     film = system.make_film(job.inputs, options)
     _refuse_transparency(film, row)
@@ -235,19 +235,17 @@ def _keeper(plan: Plan) -> Keeper | None:
 
 def sidecar_of(output: Path) -> Path:
     """Name the file beside an output that holds its recipe and where its inputs lay."""
-    if "%" in output.name:
+    if is_numbered(output):
         return output.parent / "recipe.json"
     return output.with_name(output.name + ".json")
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
     """Refuse a name that no format has, and what is there already; a recipe whose film is gone holds nobody up."""
-    format_of(output)
-    sidecar, pattern = sidecar_of(output), "%" in output.name
-    if pattern or output.exists() or not _is_recipe(sidecar):
+    check_free(output, overwrite=overwrite)
+    sidecar = sidecar_of(output)
+    if not is_numbered(output) and (output.exists() or not _is_recipe(sidecar)):
         refuse_existing(sidecar, overwrite=overwrite)
-    if not pattern:
-        refuse_existing(output, overwrite=overwrite)
 
 
 def _is_recipe(path: Path) -> bool:
@@ -295,13 +293,6 @@ def _refuse_transparency(film: Film, row: Engine) -> None:
                 f"{float(span.start):g} s and {float(span.stop):g} s of the film.",
                 "Flatten it, or use --engine flow.",
             )
-
-
-def _refuse_input_as_output(job: Job) -> None:
-    assert job.output is not None
-    for source in job.inputs:
-        if isinstance(source, Path) and is_written_to(source, job.output):
-            raise InputError(f"{source} is both an input and the output.", "Choose another name with -o.")
 
 
 def _marks(job: Job, system: System) -> tuple[InputMark, ...]:

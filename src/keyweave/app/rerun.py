@@ -18,6 +18,7 @@ from keyweave.base.files import existing_file, explain
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import Recipe, sha256_of_file
 from keyweave.media.comments import read_comment
+from keyweave.media.writers import is_numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,7 @@ def _refuse_other_weights(then: Recipe, now: Recipe) -> None:
 
 def beside(output: Path) -> Path:
     """Name the place of a second making: film.rerun.mp4 beside film.mp4, shots.rerun/ beside shots/."""
-    if "%" in output.name:
+    if is_numbered(output):
         return output.parent.with_name(output.parent.name + ".rerun") / output.name
     return output.with_name(f"{output.stem}.rerun{output.suffix}")
 

@@ -8,13 +8,13 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keyweave.base.errors import InputError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # What the operating system says, in words that tell what to do.
 _OS_FAULTS = {
@@ -26,6 +26,8 @@ _OS_FAULTS = {
     errno.ENOENT: ("there is no such file or folder", "Check the spelling of the path."),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "Check the spelling of the path."),
     errno.EISDIR: ("it is a folder, not a file", "Name a file inside it."),
+    errno.EEXIST: ("there is already a file or folder of that name", "Choose another name."),
+    errno.ELOOP: ("its links lead in a circle", "Name the file itself."),
     errno.ENAMETOOLONG: ("the name is too long for this disk", "Choose a shorter name."),
     errno.EMFILE: ("too many files are open", "Close some programs or raise the limit with `ulimit -n`."),
     errno.EFBIG: ("the file is too large for this disk", "Choose another place with -o."),
@@ -39,12 +41,31 @@ def explain(fault: OSError, path: Path, doing: str) -> MediaError:
     return MediaError(f"Cannot {doing} {path}: {words}.", hint)
 
 
+def explained(fault: OSError) -> MediaError | None:
+    """Return the sentence of a fault that the place or the name of a file has, or None where it has no such cause."""
+    if not isinstance(fault.filename, str) or fault.errno not in _OS_FAULTS:
+        return None
+    return explain(fault, Path(fault.filename), "use")
+
+
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Raise unless `path` is free, or may be replaced."""
-    if path.is_dir():
-        raise InputError(f"Cannot write {path}: it is a folder, not a file.", "Name a file inside it.")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} already exists.", "Pass --overwrite to replace it, or choose another name.")
+    with _os_faults(path):
+        if path.is_dir():
+            raise InputError(f"Cannot write {path}: it is a folder, not a file.", "Name a file inside it.")
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} already exists.", "Pass --overwrite to replace it, or choose another name.")
+
+
+def refuse_filled(folder: Path, *, overwrite: bool) -> None:
+    """Raise unless a folder is free or empty, or may be replaced."""
+    with _os_faults(folder):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"Cannot write into {folder}: it is a file, not a folder.", "Choose another folder.")
+        if not overwrite and folder.is_dir() and any(folder.iterdir()):
+            raise InputError(
+                f"{folder} already holds files.", "Pass --overwrite to replace them, or choose another folder."
+            )
 
 
 @contextmanager
@@ -55,7 +76,7 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite=overwrite)
     with _os_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         part = _part_beside(path)
         # Created here so that a place without permission is known before hours of work.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -75,12 +96,9 @@ def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
     The caller decides before whether an existing folder may go (`overwrite`); an empty one always may.
     """
-    if path.exists() and not path.is_dir():
-        raise InputError(f"Cannot write into {path}: it is a file, not a folder.", "Choose another folder.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise InputError(f"{path} already holds files.", "Pass --overwrite to replace them, or choose another folder.")
+    refuse_filled(path, overwrite=overwrite)
     with _os_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         part = _part_beside(path)
         part.mkdir()
     try:
@@ -118,19 +136,26 @@ def write_text(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 def existing_file(path: Path) -> Path:
     """Return `path` if it is a readable file with something in it; say what is wrong if not."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; a file is needed.", "Name a file inside it.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist.", "Check the spelling of the path.")
-    if not path.is_file():
-        raise InputError(f"{path} is not a regular file.", "Copy its content into a file first.")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; a file is needed.", "Name a file inside it.")
+        if not path.exists():
+            raise InputError(f"{path} does not exist.", "Check the spelling of the path.")
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file.", "Copy its content into a file first.")
         with path.open("rb") as file:
             if not file.read(1):
                 raise MediaError(f"{path} is empty (0 bytes).", "Copy or download it again.")
     except OSError as fault:
         raise explain(fault, path, "read") from fault
     return path
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # which exist_ok keeps for what is no folder
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def _part_beside(path: Path) -> Path:

@@ -34,22 +34,18 @@ def build(name: str) -> Parser:
 
 def run(args: argparse.Namespace) -> int:
     """Write the film."""
-    from keyweave.app.inputs import is_written_to  # noqa: PLC0415 - the help must be quick
+    from keyweave.app.inputs import refuse_to_replace  # noqa: PLC0415 - the help must be quick
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.base.files import refuse_existing  # noqa: PLC0415
     from keyweave.media.beside import beside  # noqa: PLC0415
     from keyweave.media.clips import open_frames, open_sound  # noqa: PLC0415
-    from keyweave.media.writers import write_clip  # noqa: PLC0415
+    from keyweave.media.writers import check_free, write_clip  # noqa: PLC0415
 
     names = [name.strip() for name in args.names.split(",")] if args.names else [clip.name for clip in args.clips]
     if len(names) != len(args.clips):
         raise InputError(f"--names has {len(names)} names for {len(args.clips)} films.", "Give one for each.")
     rate = given_rate(args.fps)
-    for clip in args.clips:
-        if is_written_to(clip, args.output):
-            raise InputError(f"{clip} is both an input and the output.", "Choose another name with -o.")
-    if "%" not in args.output.name:
-        refuse_existing(args.output, overwrite=args.overwrite)
+    refuse_to_replace(args.clips, args.output)
+    check_free(args.output, overwrite=args.overwrite)
     with ExitStack() as opened, watched(args.command, as_json=args.json) as progress:
         sources = [opened.enter_context(open_frames(clip, salvage=args.salvage, rate=rate)) for clip in args.clips]
         count = round(max(source.duration for source in sources) * sources[0].rate)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import existing_file, explain
+from keyweave.base.files import existing_file
 from keyweave.cli.dance_hearing import add_hearing, add_hearings, refuse_hearing
 from keyweave.cli.dance_mirror import add_masks, add_mirrored, add_mirroring, add_painting, mirror
 from keyweave.cli.face import show_json, watched
@@ -80,14 +80,9 @@ def _refuse_no_keyframe(argv: Sequence[str]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do a stage, or all."""
     stage = getattr(args, "stage", None)
-    try:
-        with watched(args.command, as_json=args.json) as progress:
-            row = (_STAGES[stage][1] if stage else _whole)(args, progress)
-            progress.end()
-    except OSError as fault:  # of folders that may not be looked into, and names that are too long to be looked for
-        if not isinstance(fault.filename, str):
-            raise
-        raise explain(fault, Path(fault.filename), "use") from fault
+    with watched(args.command, as_json=args.json) as progress:
+        row = (_STAGES[stage][1] if stage else _whole)(args, progress)
+        progress.end()
     result = row.pop("result", None)
     if args.json:
         show_json({"event": "danced", **row})

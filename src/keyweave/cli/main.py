@@ -95,18 +95,19 @@ def main(argv: Sequence[str]) -> int:
     try:
         argv, accepted = accepted_in(argv)
         return with_licences(lambda: _dispatch(argv), accepted, ask=not as_json)
-    except KeyweaveError as fault:
-        if debug:
-            traceback.print_exc()
-        return _say_failure(fault, as_json=as_json)
     except KeyboardInterrupt:
         return _say_failure(Cancelled("Stopped."), as_json=as_json)
     except BrokenPipeError:
         # Whoever read our output went away (as in `| head`); the rest of it must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as fault:  # noqa: BLE001 - the last door: a bug of ours, never shown as a bare traceback
-        return _say_bug(fault, debug=debug)
+    except Exception as fault:  # noqa: BLE001 - the last door: never a bare traceback
+        told = _told(fault)
+        if told is None:
+            return _say_bug(fault, debug=debug)
+        if debug:
+            traceback.print_exc()
+        return _say_failure(told, as_json=as_json)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -146,6 +147,15 @@ options:
 
 Start with `keyweave demo`.
 Exit codes: 0 done, 2 bad input, 3 something must be installed, 4 no solution, 130 stopped, 1 a bug of ours."""
+
+
+def _told(fault: Exception) -> KeyweaveError | None:
+    """Return the sentence of a failure, or None where it is a bug of ours."""
+    if isinstance(fault, OSError):  # of folders that may not be looked into, names too long to be looked for, ...
+        from keyweave.base.files import explained  # noqa: PLC0415 - only on this road
+
+        return explained(fault)
+    return fault if isinstance(fault, KeyweaveError) else None
 
 
 def _say_failure(fault: KeyweaveError, *, as_json: bool) -> int:

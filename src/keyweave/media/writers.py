@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from PIL import features
 
 from keyweave.base.errors import InputError, MediaError
-from keyweave.base.files import replacing
+from keyweave.base.files import refuse_existing, replacing
 from keyweave.media.comments import MOST_BYTES
 from keyweave.media.encoders import FLATTENED, has_encoder, no_encoder
 from keyweave.media.films.fillings import FILLINGS
@@ -20,7 +20,7 @@ from keyweave.media.films.film_writer import FilmWriter
 from keyweave.media.pictures.animation_writer import write_apng, write_webp
 from keyweave.media.pictures.gif_writer import ENCODER as GIF_ENCODER
 from keyweave.media.pictures.gif_writer import write_gif
-from keyweave.media.pictures.sequence_writer import check_pattern, replacing_sequence, write_pictures
+from keyweave.media.pictures.sequence_writer import check_pattern, check_place, replacing_sequence, write_pictures
 from keyweave.media.sound.track import Flow, sample_at
 from keyweave.media.types import Audio, Sound
 from keyweave.media.uniform import alike
@@ -169,6 +169,20 @@ def format_of(path: Path) -> OutputFormat:
     if form.numbered:
         check_pattern(path)
     return form
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse a name that no format has, and a place that is taken, before a clip is made for it."""
+    if format_of(path).numbered:
+        check_place(path, overwrite=overwrite)
+    else:
+        refuse_existing(path, overwrite=overwrite)
+
+
+def is_numbered(path: Path) -> bool:
+    """Tell whether a clip of that name is written as numbered pictures, which take the place of their folder."""
+    form = FORMATS.get(path.suffix.lower())
+    return form is not None and form.numbered
 
 
 def missing_encoders() -> dict[str, str]:

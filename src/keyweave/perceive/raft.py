@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 
-from keyweave.base.errors import MissingExtra, ModelError, ModelNotFound
-from keyweave.base.extras import need
-from keyweave.models.devices import choose
+from keyweave.base.errors import MissingExtra
 from keyweave.perceive.filling import resized
 from keyweave.perceive.flow import FlowPair, opaque, resize_flow, shrunk, trust
+from keyweave.perceive.weights import filled, read_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +33,7 @@ CONVERT = (
 )
 PIXELS = 960 * 540  # at this size a search takes up to a gigabyte; it grows with the square of the pixels
 UPDATES = 12  # as often as it was taught to
+_NAME = "RAFT"
 _STEP = 8  # the network sees pictures in cells of so many pixels
 _LEAST = 128  # the shortest side that it can search
 
@@ -97,18 +97,12 @@ def load_raft(weights: Path, *, device: str | None = None, pixels: int = PIXELS,
     """
     if pixels < _LEAST**2 or updates < 1:
         raise ValueError(f"RAFT needs at least {_LEAST**2} pixels and 1 update; got {pixels} and {updates}")
-    state = _read(weights)
+    state = read_weights(weights, called=_NAME, convert=CONVERT)
     networks = _networks()
     large = any(name.startswith("mask_predictor.") for name in state)  # the small one has no such part
     network: torch.nn.Module = (networks.raft_large if large else networks.raft_small)(weights=None)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError:
-        raise ModelError(
-            f"{weights} does not hold the weights of torchvision's RAFT.", f"To get some: {CONVERT}"
-        ) from None
-    place = torch.device(choose(device, "float32").device)
-    return Raft(network.eval().requires_grad_(False).to(place), place, pixels, updates)
+    network = filled(network, state, weights, called=_NAME, device=device)
+    return Raft(network, next(network.parameters()).device, pixels, updates)
 
 
 def searched_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
@@ -118,22 +112,6 @@ def searched_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
     """
     scale = min(1.0, (pixels / (size[0] * size[1])) ** 0.5, pixels / _LEAST / max(size))
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
-
-
-def _read(weights: Path) -> dict[str, Tensor]:
-    if not weights.is_file():
-        raise ModelNotFound(f"There is no file {weights} with weights for RAFT.", f"To get some: {CONVERT}")
-    need("safetensors", "reading the weights of RAFT")
-    from safetensors import SafetensorError  # noqa: PLC0415
-    from safetensors.torch import load_file  # noqa: PLC0415
-
-    try:
-        return load_file(weights)
-    except (SafetensorError, OSError) as fault:
-        raise ModelError(
-            f"{weights} is not a safetensors file, or is damaged ({fault}).",
-            f"Pickles (.pth) can run code and are not read. To get the weights again: {CONVERT}",
-        ) from None
 
 
 def _networks() -> Any:

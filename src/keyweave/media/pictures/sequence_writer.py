@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import explain, replacing_folder
+from keyweave.base.files import explain, refuse_filled, replacing_folder
 from keyweave.media.encoders import over_black
 from keyweave.media.pictures.images import encode_png
 
@@ -33,7 +33,7 @@ def replacing_sequence(pattern: Path, *, overwrite: bool = False) -> Iterator[Pa
 
     What may go (`overwrite`) is an earlier sequence of the same pattern, and nothing else.
     """
-    _refuse_strangers(pattern, overwrite=overwrite)
+    check_place(pattern, overwrite=overwrite)
     with replacing_folder(pattern.parent, overwrite=overwrite) as folder:
         yield folder / pattern.name
         # Hours may have passed: somebody may have put a file there.
@@ -67,6 +67,12 @@ def check_pattern(pattern: Path) -> None:
         raise InputError(
             f"{pattern} names no folder for the pictures alone.", f"Write a pattern such as frames/{pattern.name}."
         )
+
+
+def check_place(pattern: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that is not free, unless it may be replaced and nobody would lose files."""
+    refuse_filled(pattern.parent, overwrite=overwrite)
+    _refuse_strangers(pattern, overwrite=overwrite)
 
 
 def _refuse_strangers(pattern: Path, *, overwrite: bool) -> None:
