@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("x/1.png", "x/2.png", "x/deep/key.png", "y/1.png", "film.mp4"):
+    for name in ("x/1.png", "x/2.png", "x/deep/key.png", "y/1.png", "w/1.webp", "w/film.mp4", "film.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"something")
     (tmp_path / "y/link.png").symlink_to(tmp_path / "x/1.png")
@@ -39,11 +39,13 @@ def folder(tmp_path: Path) -> Path:
         ("z", "x/%d.png"),
         ("z/%d.png", "x/%d.png"),
         ("x/1.png", "z/%d.png"),
+        ("w", "w/1.webp"),  # one film in place of one of the pictures
+        ("w/%d.webp", "w/1.webp"),
         ("film.mp4", "film.mp4"),
         ("film.mp4", "x/../film.mp4"),
     ],
 )
-def test_an_input_in_a_folder_that_numbered_pictures_replace_is_written_to(folder: Path, source: str, output: str):
+def test_an_input_that_an_output_would_replace_is_written_to(folder: Path, source: str, output: str):
     assert is_written_to(folder / source, folder / output)
 
 
@@ -54,6 +56,10 @@ def test_an_input_in_a_folder_that_numbered_pictures_replace_is_written_to(folde
         ("x/1.png", "x/new/%d.png"),
         ("x/1.png", "y/%d.png"),
         ("x", "x/new/%d.png"),
+        ("w", "w/new.webp"),
+        ("w", "w/film.mp4"),  # an earlier film among the pictures that it was made of
+        ("w/%d.webp", "w/film.mp4"),
+        ("w", "y/1.webp"),
         ("x", "x.mp4"),
         ("film.mp4", "film/%d.png"),
         ("film.mp4", "other.mp4"),

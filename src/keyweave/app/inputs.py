@@ -10,7 +10,7 @@ from keyweave.base.errors import InputError
 from keyweave.base.files import existing_file
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import is_sequence
-from keyweave.media.pictures.sequences import SequenceReader
+from keyweave.media.pictures.sequences import ENDINGS, SequenceReader
 from keyweave.media.writers import is_numbered
 
 if TYPE_CHECKING:
@@ -56,13 +56,19 @@ def refuse_to_replace(inputs: Iterable[Path], output: Path) -> None:
 
 
 def is_written_to(path: Path, output: Path) -> bool:
-    """Tell whether an output would take the place of an input: the file itself, or the folder that it lies in.
+    """Tell whether an output would take the place of an input: of the file, of one of many, or of the folder around it.
 
     Numbered pictures take the place of their whole folder, so nothing in it may be an input, however deep it lies.
     """
     if not is_numbered(output):
-        return path.resolve() == output.resolve()
+        return path.resolve() == output.resolve() or (is_sequence(path) and _is_one_of(path, output))
     folder = output.parent.resolve()
     # Where its name lies, for a link would be lost like a file, and where the file itself does.
     places = [path.parent.resolve(), path.resolve()]
     return any(folder in (place, *place.parents) for place in places)
+
+
+def _is_one_of(pictures: Path, output: Path) -> bool:
+    """Tell whether a file is there that the folder of pictures, or the pattern of their names, would have read."""
+    folder, endings = (pictures, ENDINGS) if pictures.is_dir() else (pictures.parent, (pictures.suffix.lower(),))
+    return output.exists() and output.parent.resolve() == folder.resolve() and output.suffix.lower() in endings
