@@ -264,7 +264,7 @@ def test_a_folder_of_pictures(tmp_path: Path, name: str, capsys: pytest.CaptureF
     assert rerun(made).same is True
     for output in ("shots/%03d.png", "shots/new%d.png"):
         assert main(["retime", str(tmp_path / name), "-o", str(tmp_path / output), "--overwrite"]) == 2
-        assert "both an input and the output" in capsys.readouterr().err
+        assert "would be replaced by the pictures" in capsys.readouterr().err
     (tmp_path / "shots" / "003.png").write_bytes((tmp_path / "shots" / "004.png").read_bytes())
     with pytest.raises(InputError, match="is not the file that was used then: its checksum differs"):
         rerun(made)
