@@ -134,8 +134,8 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
     options = _options(job, system)
     if job.output is not None:
         check_crf(format_of(job.output), job.output, options.crf)
-        check_output(job.output, overwrite=job.overwrite)
         refuse_to_replace([source for source in job.inputs if isinstance(source, Path)], job.output)
+        check_output(job.output, overwrite=job.overwrite)
     _check_inputs(job, system)
     film = system.make_film(job.inputs, options)
     _refuse_transparency(film, row)
