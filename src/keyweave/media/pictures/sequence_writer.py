@@ -33,7 +33,7 @@ def replacing_sequence(pattern: Path, *, overwrite: bool = False) -> Iterator[Pa
 
     What may go (`overwrite`) is an earlier sequence of the same pattern, and nothing else.
     """
-    check_place(pattern, overwrite=overwrite)
+    _refuse_strangers(pattern, overwrite=overwrite)
     with replacing_folder(pattern.parent, overwrite=overwrite) as folder:
         yield folder / pattern.name
         # Hours may have passed: somebody may have put a file there.
