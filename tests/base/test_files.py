@@ -148,6 +148,20 @@ def test_a_failing_folder_leaves_the_old_one(tmp_path: Path):
     assert leftovers(tmp_path) == []
 
 
+def test_a_folder_that_could_not_be_removed_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    protected = tmp_path / "frames" / "inner"
+    protected.mkdir(parents=True)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != protected and allowed(place, mode))
+    with (
+        pytest.raises(MediaError, match="Cannot write .*frames: permission was denied"),
+        replacing_folder(tmp_path / "frames", overwrite=True),
+    ):
+        raise AssertionError("work was done for a place that cannot take it")
+    assert list(tmp_path.iterdir()) == [tmp_path / "frames"]
+    assert protected.is_dir()
+
+
 def test_a_folder_cannot_replace_a_file(tmp_path: Path):
     (tmp_path / "shots").write_text("x")
     with pytest.raises(InputError, match="it is a file, not a folder"), replacing_folder(tmp_path / "shots"):

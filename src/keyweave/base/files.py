@@ -98,6 +98,7 @@ def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     refuse_filled(path, overwrite=overwrite)
     with _os_faults(path):
+        _refuse_protected(path)
         _make_folder(path.parent)
         part = _part_beside(path)
         part.mkdir()
@@ -149,6 +150,13 @@ def existing_file(path: Path) -> Path:
     except OSError as fault:
         raise explain(fault, path, "read") from fault
     return path
+
+
+def _refuse_protected(folder: Path) -> None:
+    """Raise if a folder could be renamed but not removed, which would leave it lying beside what replaced it."""
+    for place, _, _ in os.walk(folder):
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
 
 
 def _make_folder(path: Path) -> None:
