@@ -18,7 +18,9 @@ def gpus(monkeypatch: pytest.MonkeyPatch):
     """Pretend that there are two CUDA GPUs."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3, 4))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3, 10))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 6)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1)
 
 
 @pytest.fixture
@@ -42,8 +44,11 @@ def test_cuda_comes_before_mps_before_cpu(none, monkeypatch: pytest.MonkeyPatch)
 def test_what_was_asked_for_is_taken(gpus):
     assert choose("cuda", "float16") == Place("cuda:0", "float16")
     assert choose("cuda:1", "bfloat16") == Place("cuda:1", "bfloat16")
-    assert free_bytes("cuda:1") == 3
     assert free_bytes("cpu") is free_bytes("mps") is None
+
+
+def test_what_pytorch_holds_ready_is_free(gpus):
+    assert free_bytes("cuda:1") == 3 + (6 - 1)
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:", "cuda:-1", "cpu:0", "", "CUDA"])

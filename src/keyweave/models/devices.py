@@ -59,12 +59,17 @@ def place_weights(model_bytes: int, free_bytes: int) -> Offload:
 
 
 def free_bytes(device: str) -> int | None:
-    """Return the free memory of a GPU; None where programs and GPU share one memory."""
+    """Return the free memory of a GPU; None where programs and GPU share one memory.
+
+    What PyTorch holds ready and nothing lies in is free, too: else a second clip of the same size would find less than
+    the first did, and be made in another way.
+    """
     if not device.startswith("cuda"):
         return None
     import torch  # noqa: PLC0415
 
-    return torch.cuda.mem_get_info(device)[0]
+    ready = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + ready
 
 
 def hardware(device: object) -> str:
