@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from keyweave.base.errors import InputError
+from keyweave.base.progress import Progress
 from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.media.clips import read_clip
@@ -172,6 +173,22 @@ def test_the_ablation_takes_no_turned_maps_and_learns_all_four(options: TuneOpti
     assert all(set(row) == {"to_q", "to_k", "to_v", "to_out.0"} for row in adapter.differences.values())
 
 
+def test_it_goes_on_from_an_adapter(done: Path, options: TuneOptions, tmp_path: Path):
+    begun = options.model_copy(update={"adapter": str(done / "adapter"), "steps": 3, "learning_rate": 0.002})
+    said: list[str] = []
+    progress = Progress("test", lambda event: said.append(event.text) if event.kind == "warning" else None)
+    card = tune(begun, tmp_path, progress)
+    before = read_card(done / "adapter")
+    assert card.scores["loss, before"] == before.scores["loss, after"]
+    assert (card.steps, card.hours >= before.hours) == (9, True)
+    assert card.recipe.endswith(f". It went on from tiny-backward, which had this recipe: {before.recipe}")
+    assert card.data.endswith(f"; before that: {before.data}")
+    assert str(done) not in card.to_json()
+    assert not any("adapter" in text for text in said)
+    with pytest.raises(InputError, match="was begun with --adapter"):
+        tune(begun.model_copy(update={"adapter": str(tmp_path / "adapter")}), tmp_path)
+
+
 def test_less_memory_changes_no_gradient(options: TuneOptions, tiny: Any):
     """What is computed twice gives the same gradient, although the attention that was exchanged is back by then."""
     chance = torch.Generator().manual_seed(0)
@@ -272,6 +289,8 @@ def test_what_else_may_have_changed_is_told_apart(tmp_path: Path):
     refuse_others(tmp_path, first)
     with pytest.raises(InputError, match="was begun with another model than --model names now"):
         refuse_others(tmp_path, replace(first, model="n"))
+    with pytest.raises(InputError, match="was begun with another adapter than --adapter names now"):
+        refuse_others(tmp_path, replace(first, adapter="f"))
     with pytest.raises(InputError, match=r"on other clips: 1 changed \(b\)\. Bring back"):
         refuse_others(tmp_path, replace(first, clips=(("a", "1"), ("b", "2"), ("b", "4"))))
     with pytest.raises(InputError, match=r"on other clips: 1 gone \(b\)\. Bring back"):

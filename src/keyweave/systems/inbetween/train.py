@@ -20,7 +20,7 @@ from keyweave.diffusion.noise import gaussian
 from keyweave.training.order import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
@@ -57,6 +57,12 @@ class Branch(nn.Module):
         for (layer, part), matrix in zip(self._names, self.matrices, strict=True):
             found.setdefault(layer, {})[part] = matrix
         return found
+
+    @torch.no_grad()
+    def begin_with(self, differences: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Go on from differences that were learnt before, of the very same matrices."""
+        for (layer, part), matrix in zip(self._names, self.matrices, strict=True):
+            matrix.copy_(self._own(layer, part).to(matrix) + differences[layer][part].to(matrix))
 
     @torch.no_grad()
     def rounded(self) -> dict[str, dict[str, Tensor]]:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,14 +25,15 @@ from keyweave.media.pictures.images import write_image
 from keyweave.media.sheet import strip
 from keyweave.media.writers import write_clip
 from keyweave.models.adapters import FILE, Adapter, checksum_of_base, write_adapter
-from keyweave.models.card import ModelCard, digest, write_card
-from keyweave.models.devices import choose, hardware
-from keyweave.models.finding import find, is_folder
+from keyweave.models.card import digest, write_card
+from keyweave.models.devices import choose
+from keyweave.models.finding import find
 from keyweave.models.loading import load
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.encoded import Shelf, clear, joined, prepare, read
 from keyweave.systems.inbetween.footage import DRAWN, Cutting, find_footage, reels_of_clips, reels_of_scenes
 from keyweave.systems.inbetween.generate import between
+from keyweave.systems.inbetween.lineage import begin_with, begun_with, card_of
 from keyweave.systems.inbetween.presets import PRESETS
 from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Clips, Noising
 from keyweave.systems.inbetween.tuning import (
@@ -51,9 +51,11 @@ from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
     from keyweave.media.types import Frame
+    from keyweave.models.card import ModelCard
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
     from keyweave.systems.inbetween.footage import Reel
+    from keyweave.systems.inbetween.lineage import Begun
 
     _Sides = tuple[list[Reel], list[Reel]]
 
@@ -142,11 +144,14 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     found, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
     reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, folder)
-    windows = _windows_of(found, shelf, reels)
+    begun = begun_with(options)
+    windows = _windows_of(found, shelf, reels, begun)
     refuse_others(folder, windows)  # before anything that it learnt from is cleared away
     with progress.part("clips", _ENCODING) as part:
         clips, held_out = _clips(options, cutting, reels, shelf, part)
     task = _task(options, model, clips, held_out)
+    if begun:
+        begin_with(begun, task, found, progress)
     task.draw_with(model, held_out.take(range(min(_DRAWN_PAIRS, len(held_out.latents)))))
     if options.steps is None:
         options = options.model_copy(update={"steps": _steps(options, task, progress), "minutes": None})
@@ -159,12 +164,13 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     with progress.part("steps", 1 - _ENCODING) as part:
         train(task, plan, folder, title=f"inbetween: {found.name}", progress=part)
     differences = task.branch.rounded()
-    card = _card(
+    card = card_of(
         options,
         found,
         model.place.device,
         clips=f"{len(clips.latents):,} clips of {cutting.frames} frames of {cutting.size[0]}x{cutting.size[1]}",
         hours=sum(row["seconds"] for row in read_journal(folder / "journal.jsonl")) / 3600,
+        begun=begun,
         scores={"before": before, "after": task.measured()},
     )
     if main:
@@ -276,9 +282,10 @@ def _reels(options: TuneOptions, cutting: Cutting, paths: list[Path]) -> _Sides:
     return reels_of_clips(paths, cutting, options.clips + options.held_out), []
 
 
-def _windows_of(found: Found, shelf: Shelf, reels: _Sides) -> Windows:
+def _windows_of(found: Found, shelf: Shelf, reels: _Sides, begun: Begun | None) -> Windows:
     model = hashlib.sha256(f"{shelf.digest}{digest(found.folder / 'unet')}".encode()).hexdigest()
-    return Windows(model, tuple((reel.name, shelf.path(reel).stem) for side in reels for reel in side))
+    clips = tuple((reel.name, shelf.path(reel).stem) for side in reels for reel in side)
+    return Windows(model, clips, begun.sha256 if begun else "")
 
 
 def _clips(
@@ -343,28 +350,3 @@ def _peak_bytes(model: VideoModel) -> int:
         return sum(weight.numel() * weight.element_size() for weight in model.unet.parameters())
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _card(
-    options: TuneOptions, found: Found, device: str, *, clips: str, hours: float, scores: dict[str, dict[str, float]]
-) -> ModelCard:
-    drawn = options.videos == DRAWN
-    values = options.model_dump(mode="json", exclude={"videos", "model", "device", "minutes"})
-    return ModelCard(
-        name=f"{found.name}-backward",
-        kind="adapter",
-        says=f"Lets {found.name} look backward in time, from a last picture to what came before.",
-        toy=drawn or bool(found.card and found.card.toy),
-        data=f"{clips}, " + ("drawn by keyweave.toyworld" if drawn else f"cut out of {Path(options.videos).name}"),
-        recipe="keyweave train inbetween, with options.json: "
-        + ", ".join(f"{name} {value}" for name, value in values.items()),
-        seed=options.seed,
-        steps=options.steps or 0,
-        hours=round(hours, 3),
-        hardware=hardware(device),
-        trained=datetime.now(UTC).date(),
-        scores={f"{name}, {when}": round(value, 5) for when, row in scores.items() for name, value in row.items()},
-        limits="For in-betweening with the model that it was learnt on, or one with the same layers.",
-        license=found.card.license if found.card else "NOASSERTION",
-        base=f"./{found.folder.name}" if is_folder(found.ref) else found.ref,
-    )

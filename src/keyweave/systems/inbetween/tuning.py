@@ -34,6 +34,11 @@ class TuneOptions(BaseModel):
         json_schema_extra={"metavar": "DIR"},
     )
     model: str = Field("toy-video", description="the image-to-video model", json_schema_extra={"metavar": "REF"})
+    adapter: str | None = Field(
+        None,
+        description="go on from this adapter; without it, the branch begins as the model itself",
+        json_schema_extra={"metavar": "REF"},
+    )
     clips: int = Field(1000, ge=2, description="training clips at most", json_schema_extra={"metavar": "N"})
     held_out: int = Field(
         8, ge=1, description="clips to measure on; a fifth of all at most", json_schema_extra={"metavar": "N"}
@@ -111,10 +116,12 @@ class Windows:
     Args:
         model: checksum of the model.
         clips: their names, each with a checksum of all that decides its windows.
+        adapter: checksum of what it begins with; nothing if that is the model.
     """
 
     model: str
     clips: tuple[tuple[str, str], ...]
+    adapter: str = ""
 
 
 def keep_options(folder: Path, options: TuneOptions) -> None:
@@ -176,13 +183,18 @@ def refuse_others(folder: Path, windows: Windows) -> None:
         return
     try:
         row = json.loads(existing_file(path).read_text(encoding="utf-8"))
-        kept = Windows(row["model"], tuple((name, mark) for name, mark in row["clips"]))
+        kept = Windows(row["model"], tuple((name, mark) for name, mark in row["clips"]), row.get("adapter", ""))
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} does not say what this training learns from.", "Name a new folder.") from None
     if kept.model != windows.model:
         raise InputError(
             f"The training in {folder} was begun with another model than --model names now.",
             "Bring back the model as it was, or name a new folder.",
+        )
+    if kept.adapter != windows.adapter:
+        raise InputError(
+            f"The training in {folder} was begun with another adapter than --adapter names now.",
+            "Bring back the adapter as it was, or name a new folder.",
         )
     if kept.clips != windows.clips:
         raise InputError(
