@@ -18,6 +18,8 @@ from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def test_two_engines_and_what_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(presets.PRESETS, presets.DEFAULT, Sampling(steps=2))
