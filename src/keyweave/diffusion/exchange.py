@@ -126,9 +126,14 @@ class Taking:
         return _project(attn, self._weights, "to_out.0", _joined(made))
 
 
+def fuses(x: Tensor) -> bool:
+    """Tell whether PyTorch's own attention is used, which never makes a map: on a GPU; a CPU is quicker by hand."""
+    return x.is_cuda
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Return softmax(q k^T / sqrt(d)) v of (B, H, F, d); written out on a CPU, where rows are short."""
-    if query.is_cuda:
+    """Return softmax(q k^T / sqrt(d)) v of (B, H, F, d)."""
+    if fuses(query):
         return functional.scaled_dot_product_attention(query, key, value)
     return _map(query, key) @ value
 
@@ -136,10 +141,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def attend_both_ways(query: Tensor, key: Tensor, value: Tensor, value_back: Tensor) -> tuple[Tensor, Tensor]:
     """Return A v and rot180(A) v' for the map A = softmax(q k^T / sqrt(d)), all (B, H, F, d).
 
-    No map is turned: rot180(A) v' = flip(A flip(v')), and on a GPU, where the map itself is never made, rot180(A) is
-    the map of q and k both flipped in time.
+    No map is turned: rot180(A) v' = flip(A flip(v')), and where the map itself is never made, rot180(A) is the map of
+    q and k both flipped in time.
     """
-    if query.is_cuda:
+    if fuses(query):
         queries, keys = (torch.cat([x, x.flip(2)]) for x in (query, key))
         made, back = functional.scaled_dot_product_attention(queries, keys, torch.cat([value, value_back])).chunk(2)
         return made, back
