@@ -167,6 +167,15 @@ def test_ways_differ_in_who_computes_them(way: str, monkeypatch: pytest.MonkeyPa
     assert calls == ([3, 6] if way == "fused" else [])
 
 
+def test_half_precision_does_not_overflow(way: str):
+    """Where q k^T is beyond the largest number of float16, and q k^T / sqrt(d) is not."""
+    q = torch.full((1, 1, 5, 64), 40.0, dtype=torch.float16)
+    v = torch.randn(1, 1, 5, 64, generator=torch.Generator().manual_seed(1)).half()
+    mean = v.float().mean(2, keepdim=True).expand_as(v)
+    for made in (attend(q, q, v), *attend_both_ways(q, q, v, v)):
+        assert error(made.float(), mean) <= 2e-3
+
+
 def test_on_a_gpu_attention_is_fused():
     """A fake tensor stands for one on a card: it has all that a tensor has, but for its numbers."""
     with FakeTensorMode():

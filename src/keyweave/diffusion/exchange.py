@@ -153,7 +153,8 @@ def attend_both_ways(query: Tensor, key: Tensor, value: Tensor, value_back: Tens
 
 
 def _map(query: Tensor, key: Tensor) -> Tensor:
-    return (query @ key.transpose(2, 3) * query.shape[3] ** -0.5).softmax(dim=3)
+    # Scaled before the product, which may be beyond the largest number of float16.
+    return ((query * query.shape[3] ** -0.5) @ key.transpose(2, 3)).softmax(dim=3)
 
 
 def _heads(attn: Any, x: Tensor) -> Tensor:  # (B, F, H d) -> (B, H, F, d)
