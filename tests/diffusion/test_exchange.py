@@ -176,10 +176,15 @@ def test_half_precision_does_not_overflow(way: str):
         assert error(made.float(), mean) <= 2e-3
 
 
-def test_on_a_gpu_attention_is_fused():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_on_a_gpu_attention_is_fused_and_maps_are_as_precise_as_what_they_weigh(dtype: torch.dtype):
     """A fake tensor stands for one on a card: it has all that a tensor has, but for its numbers."""
     with FakeTensorMode():
-        assert fuses(torch.zeros(1, device="cuda"))
+        x = torch.zeros(3, 7, 8, device="cuda", dtype=dtype)
+        maps: dict[str, Tensor] = {}
+        made = Giving(maps, "a")(PLAIN, x), Taking(maps, "a", {})(PLAIN, x)
+        assert fuses(x)
+        assert {one.dtype for one in (*made, maps["a"])} == {dtype}
     assert not fuses(torch.zeros(1))
 
 

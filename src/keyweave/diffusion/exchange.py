@@ -84,7 +84,7 @@ class Giving:
     """A layer of the forward branch by itself, which keeps its map for `Taking`.
 
     Args:
-        maps: where maps (B, H, F, F) are kept, by the name of the layer.
+        maps: where maps (B, H, F, F) are kept, by the name of the layer, as precise as the values that they weigh.
         name: of the layer.
     """
 
@@ -96,8 +96,8 @@ class Giving:
         """Let (B, F, D) attend to itself, and keep how."""
         query, key, value = (_heads(attn, _project(attn, {}, name, hidden_states)) for name in _INTO)
         weights = _map(query, key)
-        # A GPU's memory is what branches in turn are for; a weight is at most 1, and half precision is enough for it.
-        self._maps[self._name] = weights.half() if weights.is_cuda else weights
+        # Autocast may make them more precise than what they weigh; they are rounded for that in any case.
+        self._maps[self._name] = weights.to(value.dtype)
         return _project(attn, {}, "to_out.0", _joined(weights @ value))
 
 
@@ -122,7 +122,7 @@ class Taking:
             query, key = (_heads(attn, _project(attn, self._weights, name, hidden_states)) for name in _INTO[:2])
             made = attend(query, key, value)
         else:
-            made = self._maps[self._name].flip((2, 3)).to(value.dtype) @ value
+            made = self._maps[self._name].flip((2, 3)) @ value
         return _project(attn, self._weights, "to_out.0", _joined(made))
 
 
