@@ -261,7 +261,7 @@ def test_gradients_are_those_of_two_networks_apart(unet: Any, given: dict[str, T
         for part, weight in learnt[name].items():
             assert weight.grad is not None
             expected = network.get_submodule(name).get_submodule(part).weight.grad
-            assert error(weight.grad, expected) <= 1e-4
+            assert error(weight.grad, expected) <= 1e-5
 
 
 @pytest.mark.parametrize("prepare", [lambda _: None, make_quick])
