@@ -1,5 +1,6 @@
 """Our image-to-video is that of diffusers' own pipeline, to the last digits that count."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,24 +24,54 @@ def picture(size: int = 32, seed: int = 1) -> torch.Tensor:
     return torch.from_numpy(levels.astype(np.float32) / 127.5 - 1)
 
 
+def pipeline_of(model: Any) -> Any:
+    """Return diffusers' own pipeline of the parts of a model."""
+    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
+        StableVideoDiffusionPipeline,
+    )
+
+    parts = {name: part for name, part in vars(model).items() if name != "image_processor"}
+    return StableVideoDiffusionPipeline(**parts, feature_extractor=model.image_processor)
+
+
+def as_picture(shown: torch.Tensor) -> Image.Image:  # (3, H, W) in [-1, 1]
+    return Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy())
+
+
 def by_the_pipeline(
-    pipeline: Any, shown: torch.Tensor, monkeypatch: pytest.MonkeyPatch, steps: int, guidance: tuple[float, float]
+    pipeline: Any,
+    given: Image.Image | torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+    guidance: tuple[float, float],
 ) -> torch.Tensor:
-    """Return what diffusers' own pipeline makes of a picture (3, H, W), with our noise: (1, F, 3, H, W) in [0, 1]."""
-    # The pipeline draws the picture's noise with a generator of its own; it is handed ours.
+    """Return what diffusers' own pipeline makes with our noise, (B, F, 3, H, W) in [0, 1].
+
+    Args:
+        pipeline: with an autoencoder and so on.
+        given: a picture, or a tensor (B, 3, H, W) in [0, 1], square either way.
+        monkeypatch: the pipeline draws the noise on pictures with a generator of its own; it is handed ours.
+        steps: of the sampler.
+        guidance: at the first frame and at the last.
+    """
+    count, side = given.shape[::3] if isinstance(given, torch.Tensor) else (1, given.width)
+
+    def noise(shape: tuple[int, ...], name: str) -> torch.Tensor:
+        return torch.stack([gaussian(shape, 7, name, place) for place in range(count)])
+
     name = "diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion.randn_tensor"
-    monkeypatch.setattr(name, lambda shape, **_: gaussian(tuple(shape[1:]), 7, "picture", 0)[None])
+    monkeypatch.setattr(name, lambda shape, **_: noise(tuple(shape[1:]), "picture"))
     pipeline.set_progress_bar_config(disable=True)
     config = pipeline.unet.config
-    size = shown.shape[1] // pipeline.vae_scale_factor
+    small = side // pipeline.vae_scale_factor
     result = pipeline(
-        Image.fromarray(((shown + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()),
-        height=shown.shape[1],
-        width=shown.shape[2],
+        given,
+        height=side,
+        width=side,
         num_inference_steps=steps,
         min_guidance_scale=guidance[0],
         max_guidance_scale=guidance[1],
-        latents=gaussian((config.num_frames, config.in_channels // 2, size, size), 7, "latents", 0)[None],
+        latents=noise((config.num_frames, config.in_channels // 2, small, small), "latents"),
         output_type="pt",
     )
     return torch.as_tensor(result.frames)
@@ -48,23 +79,37 @@ def by_the_pipeline(
 
 @pytest.mark.parametrize("guidance", [(1.0, 1.0), (1.0, 3.0)])
 def test_it_equals_the_pipeline(tiny: Any, monkeypatch: pytest.MonkeyPatch, guidance: tuple[float, float]):
-    from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import (
-        StableVideoDiffusionPipeline,
-    )
-
     shown = picture()
     made = ours.image_to_video(tiny, shown[None], seed=7, steps=5, guidance=guidance)
-    pipeline = StableVideoDiffusionPipeline(
-        vae=tiny.vae,
-        image_encoder=tiny.image_encoder,
-        unet=tiny.unet,
-        scheduler=tiny.scheduler,
-        feature_extractor=tiny.image_processor,
-    )
     assert made.shape == (1, 4, 3, 32, 32)
-    theirs = by_the_pipeline(pipeline, shown, monkeypatch, 5, guidance)
+    theirs = by_the_pipeline(pipeline_of(tiny), as_picture(shown), monkeypatch, 5, guidance)
     torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
     assert made.std() > 0.05
+
+
+def test_it_equals_the_pipeline_that_is_given_tensors(tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    """Several at once, of any brightness between those of 8 bits.
+
+    The pipeline hands tensors to the image encoder as they are, neither smoothed nor resized, so they must have the
+    encoder's size, 224 x 224. There, what we do to every picture changes nothing, and all is equal.
+    """
+    from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
+
+    torch.manual_seed(0)
+    # A latent is 8 pixels wide, as in released models: 28 x 28 of them.
+    shape: dict[str, Any] = {"block_out_channels": (32,) * 4, "down_block_types": ("DownEncoderBlock2D",) * 4}
+    coarse = AutoencoderKLTemporalDecoder(**shape, latent_channels=4).eval().requires_grad_(requires_grad=False)
+    model: Any = SimpleNamespace(**{**vars(tiny), "vae": coarse})
+    pipeline = pipeline_of(model)
+    given = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    made = ours.image_to_video(model, given * 2 - 1, seed=7, steps=5)
+    theirs = by_the_pipeline(pipeline, given, monkeypatch, 5, ours.GUIDANCE)
+    torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
+    assert (made[0] - made[1]).abs().max() > 0.01
+    with torch.no_grad():
+        seen = pipeline._encode_image(given, "cpu", 1, do_classifier_free_guidance=False)
+        told = ours.condition_on(model, given * 2 - 1, 4, seed=7).embedding
+    torch.testing.assert_close(told, seen, rtol=0, atol=1e-4)
 
 
 def test_the_embedded_model_runs_in_the_pipeline_and_ours_is_the_same(monkeypatch: pytest.MonkeyPatch):
@@ -76,7 +121,7 @@ def test_the_embedded_model_runs_in_the_pipeline_and_ours_is_the_same(monkeypatc
     shown = to_tensor(shoot(scene_of("test", 0), frames=1).frames)[0]
     made = ours.image_to_video(load(found, device="cpu", dtype="float32"), shown[None], seed=7, steps=3)
     pipeline: Any = StableVideoDiffusionPipeline.from_pretrained(found.folder, dtype=torch.float32)
-    theirs = by_the_pipeline(pipeline, shown, monkeypatch, 3, ours.GUIDANCE)
+    theirs = by_the_pipeline(pipeline, as_picture(shown), monkeypatch, 3, ours.GUIDANCE)
     torch.testing.assert_close((made + 1) / 2, theirs, rtol=0, atol=1e-4)
 
 

@@ -28,5 +28,6 @@ class PlainAttention:
             part.unflatten(2, (attn.heads, -1)).transpose(1, 2)
             for part in (attn.to_q(hidden_states), attn.to_k(told), attn.to_v(told))
         )
-        weights = (query @ key.transpose(2, 3) * attn.scale).softmax(dim=3)
+        # Scaled before the product, which may be beyond the largest number of float16.
+        weights = ((query * attn.scale) @ key.transpose(2, 3)).softmax(dim=3)
         return attn.to_out[0]((weights @ value).transpose(1, 2).flatten(2))

@@ -84,7 +84,7 @@ class Giving:
     """A layer of the forward branch by itself, which keeps its map for `Taking`.
 
     Args:
-        maps: where maps (B, H, F, F) are kept, by the name of the layer.
+        maps: where maps (B, H, F, F) are kept, by the name of the layer, as precise as the values that they weigh.
         name: of the layer.
     """
 
@@ -96,8 +96,8 @@ class Giving:
         """Let (B, F, D) attend to itself, and keep how."""
         query, key, value = (_heads(attn, _project(attn, {}, name, hidden_states)) for name in _INTO)
         weights = _map(query, key)
-        # A GPU's memory is what branches in turn are for; a weight is at most 1, and half precision is enough for it.
-        self._maps[self._name] = weights.half() if weights.is_cuda else weights
+        # Autocast may make them more precise than what they weigh; they are rounded for that in any case.
+        self._maps[self._name] = weights.to(value.dtype)
         return _project(attn, {}, "to_out.0", _joined(weights @ value))
 
 
@@ -122,13 +122,18 @@ class Taking:
             query, key = (_heads(attn, _project(attn, self._weights, name, hidden_states)) for name in _INTO[:2])
             made = attend(query, key, value)
         else:
-            made = self._maps[self._name].flip((2, 3)).to(value.dtype) @ value
+            made = self._maps[self._name].flip((2, 3)) @ value
         return _project(attn, self._weights, "to_out.0", _joined(made))
 
 
+def fuses(x: Tensor) -> bool:
+    """Tell whether PyTorch's own attention is used, which never makes a map: on a GPU; a CPU is quicker by hand."""
+    return x.is_cuda
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Return softmax(q k^T / sqrt(d)) v of (B, H, F, d); written out on a CPU, where rows are short."""
-    if query.is_cuda:
+    """Return softmax(q k^T / sqrt(d)) v of (B, H, F, d)."""
+    if fuses(query):
         return functional.scaled_dot_product_attention(query, key, value)
     return _map(query, key) @ value
 
@@ -136,10 +141,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 def attend_both_ways(query: Tensor, key: Tensor, value: Tensor, value_back: Tensor) -> tuple[Tensor, Tensor]:
     """Return A v and rot180(A) v' for the map A = softmax(q k^T / sqrt(d)), all (B, H, F, d).
 
-    No map is turned: rot180(A) v' = flip(A flip(v')), and on a GPU, where the map itself is never made, rot180(A) is
-    the map of q and k both flipped in time.
+    No map is turned: rot180(A) v' = flip(A flip(v')), and where the map itself is never made, rot180(A) is the map of
+    q and k both flipped in time.
     """
-    if query.is_cuda:
+    if fuses(query):
         queries, keys = (torch.cat([x, x.flip(2)]) for x in (query, key))
         made, back = functional.scaled_dot_product_attention(queries, keys, torch.cat([value, value_back])).chunk(2)
         return made, back
@@ -148,7 +153,8 @@ def attend_both_ways(query: Tensor, key: Tensor, value: Tensor, value_back: Tens
 
 
 def _map(query: Tensor, key: Tensor) -> Tensor:
-    return (query @ key.transpose(2, 3) * query.shape[3] ** -0.5).softmax(dim=3)
+    # Scaled before the product, which may be beyond the largest number of float16.
+    return ((query * query.shape[3] ** -0.5) @ key.transpose(2, 3)).softmax(dim=3)
 
 
 def _heads(attn: Any, x: Tensor) -> Tensor:  # (B, F, H d) -> (B, H, F, d)

@@ -7,6 +7,7 @@ from typing import Any
 import accelerate
 import pytest
 import torch
+from torch import Tensor, nn
 
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Branch, Clips, Noising
@@ -70,6 +71,72 @@ def test_the_loss_is_that_of_the_reversed_clip(unet: Any, clips: Clips):
             v = unet(given, 0.25 * sigma[k].log(), clips.lasts[k][None, None], ids, return_dict=False)[0][0]
             wanted = (noise[k].flip(0) - sigma[k] * clean[k]) / (sigma[k] ** 2 + 1).sqrt()
             assert float(found[k]) == pytest.approx(float((v - wanted).square().mean()), rel=1e-4)
+
+
+class WrittenOut:
+    """Attention step by step; keeps its maps (B, H, F, F) by layer, or takes those that were kept, turned."""
+
+    def __init__(self, maps: dict[str, Tensor], name: str, *, take: bool) -> None:
+        self.maps, self.name, self.take = maps, name, take
+
+    def __call__(self, attn: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
+        q, k, v = (f(x).unflatten(2, (attn.heads, -1)).transpose(1, 2) for f in (attn.to_q, attn.to_k, attn.to_v))
+        if self.take:
+            weights = torch.rot90(self.maps[self.name], 2, (2, 3))
+        else:
+            weights = self.maps[self.name] = (q @ k.mT / q.shape[3] ** 0.5).softmax(3)
+        return attn.to_out[0]((weights @ v).transpose(1, 2).flatten(2))
+
+
+def test_loss_and_gradients_are_those_of_two_networks_with_maps_written_out(unet: Any):
+    """Algorithm 1: the forward network is told the first frame, the backward one the last, on the clip reversed."""
+    chance = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=chance)
+
+    clips = Clips(draw(2, 4, 4, 8, 8), draw(2, 32), draw(2, 32), draw(2, 4, 8, 8), draw(2, 4, 8, 8))
+    task = task_of(unet, clips)
+    for matrix in task.model.parameters():
+        matrix.data += 0.02 * draw(*matrix.shape)
+    noise, sigma = draw(2, 4, 4, 8, 8), torch.tensor([0.5, 3.0])
+    found = task._faults(clips, sigma, noise, sigma > 0)
+    found.mean().backward()
+
+    ahead, back, maps = deepcopy(unet), deepcopy(unet), dict[str, Tensor]()
+    learnt = []
+    for name, row in task.branch.weights.items():
+        ahead.get_submodule(name).set_processor(WrittenOut(maps, name, take=False))
+        back.get_submodule(name).set_processor(WrittenOut(maps, name, take=True))
+        for part, matrix in row.items():
+            own = nn.Parameter(matrix.detach().clone())
+            back.get_submodule(name).get_submodule(part).weight = own
+            learnt.append((matrix, own))
+    level = sigma[:, None, None, None, None]
+    wide = (level**2 + 1).sqrt()
+    clean = 0.5 * clips.latents
+    noisy = clean + level * noise
+
+    def ask(network: Any, x: Tensor, picture: Tensor | None, seen: Tensor) -> Tensor:
+        assert picture is not None
+        given = torch.cat([x / wide, picture[:, None].expand(-1, 4, -1, -1, -1)], dim=2)
+        ids = torch.tensor([[6, 127, 0.02]]).expand(2, -1)
+        return network(given, 0.25 * sigma.log(), seen[:, None], ids, return_dict=False)[0]
+
+    with torch.no_grad():
+        ask(ahead, noisy, clips.starts, clips.firsts)
+    made = ask(back, noisy.flip(1), clips.stops, clips.lasts)
+    expected = (made - ((noise - level * clean) / wide).flip(1)).square().mean((1, 2, 3, 4))
+    expected.mean().backward()
+    assert error(found.detach(), expected.detach()) <= 1e-5
+    for matrix, own in learnt:
+        assert matrix.grad is not None
+        assert own.grad is not None
+        assert error(matrix.grad, own.grad) <= 1e-5
+
+
+def error(made: Tensor, expected: Tensor) -> float:
+    return float((made - expected).norm() / expected.norm())
 
 
 def test_turned_maps_make_a_difference_and_dropout_too(unet: Any, clips: Clips):

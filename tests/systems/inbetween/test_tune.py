@@ -1,6 +1,12 @@
 """Fine-tuning the backward branch on clips in a folder: a tiny model, tiny clips, whole trainings."""
 
+import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +37,7 @@ from keyweave.systems.inbetween.tuning import TuneOptions, Windows, going_on, ke
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 from keyweave.training.checkpoint import exists
+from keyweave.training.journal import read as read_journal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -164,6 +171,51 @@ def test_killed_it_goes_on_to_the_same_weights(
     tune(options, tmp_path / "run")
     mine, theirs = (load_file(folder / "adapter" / FILE) for folder in (tmp_path / "run", done))
     assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_one_branch_and_write_every_file_once(
+    done: Path, videos: str, model: str, tmp_path: Path
+):
+    """As `accelerate launch` runs the command: each encodes a share of the clips, the first one writes the rest."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "CUDA_VISIBLE_DEVICES": ""}
+    run = tmp_path / "run"
+    command = ["train", "inbetween", "--videos", videos, "--model", model, "-o", str(run), "--steps", "6"]
+    command += ["--batch", "2", "--learning-rate", "0.02", "--stride", "1", "--held-out", "1"]
+    program = str(Path(__file__).parent / "small_tuning.py")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, program, str(tmp_path / str(rank)), str(run), *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+        )
+        for rank in (0, 1)
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=600)
+        assert process.returncode == 0, said
+
+    weights = [load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(one, weights[1][name]) for name, one in weights[0].items())
+    mine, theirs = (load_file(folder / "adapter" / FILE) for folder in (run, done))
+    for name, one in theirs.items():  # those of one process, which took both clips of a step at once
+        assert float((mine[name].float() - one.float()).norm() / one.float().norm()) <= 1e-2
+
+    first, second = (Counter(json.loads((tmp_path / f"{rank}.json").read_text())) for rank in (0, 1))
+    latents = {f"latents/{path.name}": path for path in (done / "latents").iterdir()}
+    assert not first.keys() & second.keys()
+    assert second.keys() < latents.keys()
+    assert {first[name] + second[name] for name in latents} == {1}
+    assert all((run / name).read_bytes() == path.read_bytes() for name, path in latents.items())
+    assert [first[name] for name in ("options.json", "windows.json", "adapter", "between-000006.png")] == [1] * 4
+    assert [row["step"] for row in read_journal(run / "journal.jsonl")] == list(range(6))
+    assert verify(run / "adapter") == []
 
 
 def test_the_ablation_takes_no_turned_maps_and_learns_all_four(options: TuneOptions, tmp_path: Path):
