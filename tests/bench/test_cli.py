@@ -133,6 +133,19 @@ def test_too_few_frames_for_fvd_are_told_before_anything_is_filled(
     assert not (tmp_path / "r").exists()
 
 
+def test_keyframes_are_as_far_apart_as_is_exact_for_the_clips(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in range(33, 53):
+        write_image(film / f"{number}.png", Image(np.full((16, 16, 3), number, np.uint8)))
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "crossfade", "--data", str(film), "--json"]
+    for given, gap, exact in (([], 26, True), (["--gap", "25"], 25, False)):
+        assert main([*argv, *given]) == 0
+        *events, last = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (last["material"]["gap"], last["material"]["exact"]) == (gap, exact)
+        assert any("the nearest real frame" in event.get("text", "") for event in events) is not exact
+
+
 @pytest.mark.slow
 def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "report"

@@ -93,6 +93,39 @@ def test_fewer_are_from_all_videos(lengths: tuple[int, ...], count: int, starts:
         assert names == [one.replace(" ", " from frame ") for one in starts]
 
 
+@pytest.mark.parametrize(("frames", "gap"), [(3, 26), (4, 27), (6, 25), (14, 26), (25, 48), (26, 25), (49, 48)])
+def test_left_alone_keyframes_are_as_far_apart_as_is_exact(frames: int, gap: int, tmp_path: Path):
+    _write(tmp_path / "a", gap + 1)
+    events: list[Event] = []
+    material = folder_pairs(tmp_path, frames=frames, size=(8, 8), progress=Progress("x", events.append))
+    assert material.gap == gap
+    assert material.is_exact
+    assert material.timing == f"Keyframes are {gap} frames apart."
+    assert not events
+    (pair,) = material.pairs
+    assert pair.read().frames[:, 0, 0, 0].tolist() == list(range(0, gap + 1, gap // (frames - 1)))
+
+
+def test_a_gap_that_is_given_stays_and_is_told_where_it_is_not_exact(tmp_path: Path):
+    _write(tmp_path / "a", 26)
+    events: list[Event] = []
+    material = folder_pairs(tmp_path, gap=25, frames=14, progress=Progress("x", events.append))
+    assert material.gap == 25
+    assert not material.is_exact
+    assert material.timing == (
+        "Keyframes are 25 frames apart, and clips have 14 frames: each is compared with the nearest real frame, up to "
+        "half a frame off in time. 26 apart would be exact."
+    )
+    assert [event.text for event in events if event.kind == "warn"] == [material.timing]
+
+
+def test_the_drawn_world_is_exact():
+    material = toyworld_pairs(1, frames=5, size=(16, 16))
+    assert material.gap is None
+    assert material.is_exact
+    assert material.timing == ""
+
+
 def test_a_folder_of_pictures_is_one_video(videos: Path):
     assert [pair.name for pair in folder_pairs(videos / "a", gap=5, frames=3).pairs] == [
         "a from frame 0",
@@ -104,7 +137,7 @@ def test_too_few(videos: Path):
     with pytest.raises(InputError, match="gives 3 pairs of frames 5 apart; 4 should be there") as fault:
         folder_pairs(videos, 4, gap=5, frames=3)
     assert fault.value.hint == "Ask for fewer pairs, take a smaller gap, or add longer videos."
-    with pytest.raises(InputError, match="gives 0 pairs of frames 25 apart; at least 1"):
+    with pytest.raises(InputError, match="gives 0 pairs of frames 26 apart; at least 1"):
         folder_pairs(videos, frames=3)
     with pytest.raises(InputError, match="There is no folder"):
         folder_pairs(videos / "nothing", frames=3)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Size = tuple[int, int]
     T = TypeVar("T")
 
-GAP = 25  # frames between keyframes, as in the paper's set
+GAP = 25  # frames from keyframe to keyframe, or more, as in the paper's set
 _STEP = 8  # what the sides of pictures must be multiples of
 
 
@@ -70,6 +70,7 @@ class Material:
         frames: of each clip, both keyframes among them.
         size: width and height.
         rate: frames per second, to print beside pictures.
+        gap: frames of the real footage from keyframe to keyframe; None where clips are drawn frame by frame.
     """
 
     name: str
@@ -78,6 +79,24 @@ class Material:
     frames: int
     size: Size
     rate: Fraction
+    gap: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is a real frame at the very time of each frame of a clip."""
+        return self.gap is None or self.gap % (self.frames - 1) == 0
+
+    @property
+    def timing(self) -> str:
+        """How far apart keyframes of real footage are, and what that means for what is compared."""
+        if self.gap is None:
+            return ""
+        if self.is_exact:
+            return f"Keyframes are {self.gap} frames apart."
+        return (
+            f"Keyframes are {self.gap} frames apart, and clips have {self.frames} frames: each is compared with the "
+            f"nearest real frame, up to half a frame off in time. {_exact(self.gap, self.frames)} apart would be exact."
+        )
 
 
 def toyworld_pairs(count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64)) -> Material:
@@ -96,7 +115,7 @@ def folder_pairs(
     folder: Path,
     count: int | None = None,
     *,
-    gap: int = GAP,
+    gap: int | None = None,
     frames: int = 14,
     size: Size | None = None,
     progress: Progress = SILENT,
@@ -109,12 +128,13 @@ def folder_pairs(
     Args:
         folder: holds a film or a folder of pictures for each video; or the pictures of one.
         count: pairs, of which each video gives one before any gives a second, evenly placed; without, all there are.
-        gap: frames from keyframe to keyframe.
+        gap: frames from keyframe to keyframe; without, 25 or as few more as make it exact.
         frames: of each clip.
         size: the middle of each frame is brought to it; by default that of the first video, down to multiples of 8.
-        progress: is told what is left out.
+        progress: is told what is left out, and of a gap that is not exact.
     """
     _check(1 if count is None else count, frames, size or (_STEP, _STEP))
+    gap = _exact(GAP, frames) if gap is None else gap
     if gap < 2:
         raise InputError(f"Keyframes are 2 frames apart or more; got {gap}.")
     found: list[list[tuple[Path, int]]] = []
@@ -142,7 +162,17 @@ def folder_pairs(
         Pair(f"{path.name} from frame {start}", partial(_filmed, path, start, gap, frames, (width, height)))
         for path, start in chosen
     )
-    return Material(folder.name, pairs, (), frames, (width, height), facts[0][1] * (frames - 1) / gap)
+    rate = facts[0][1] * (frames - 1) / gap
+    material = Material(folder.name, pairs, (), frames, (width, height), rate, gap)
+    if not material.is_exact:
+        progress.warn(material.timing)
+    return material
+
+
+def _exact(least: int, frames: int) -> int:
+    """Return the smallest gap from `least` up that has a real frame for each frame of a clip."""
+    steps = frames - 1
+    return -(-least // steps) * steps
 
 
 def _shares(most: Sequence[int], wanted: int) -> list[int]:

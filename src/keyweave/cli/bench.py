@@ -77,7 +77,12 @@ def build(name: str) -> Parser:
     add("--seed", type=seed, default=0, metavar="N", help="another chance (default: 0)")
     add("--sampling", default="fast", metavar="PRESET", help="draft, fast or faithful, or such as fast,repeats=5")
     add("--steps", type=int, metavar="N", help="of the sampler, in place of the preset's")
-    add("--gap", type=int, metavar="N", help="of a folder: frames from keyframe to keyframe (default: 25)")
+    add(
+        "--gap",
+        type=int,
+        metavar="N",
+        help="of a folder: frames from keyframe to keyframe (default: 26 for clips of 14, 48 for 25)",
+    )
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
     add("--fid", type=Path, metavar="FILE", help="measure FID, with weights of its network in safetensors")
@@ -189,7 +194,7 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.pairs import GAP, folder_pairs, toyworld_pairs  # noqa: PLC0415
+    from keyweave.bench.pairs import folder_pairs, toyworld_pairs  # noqa: PLC0415
     from keyweave.models.finding import frames_of  # noqa: PLC0415
     from keyweave.timeline.times import parse_size  # noqa: PLC0415
 
@@ -199,8 +204,7 @@ def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progres
         raise InputError(f"--size: {fault}.") from None
     frames = args.frames or (14 if learnt is None else frames_of(learnt.model))
     if args.data != _TOYWORLD:
-        gap = args.gap or GAP
-        return folder_pairs(Path(args.data), args.pairs, gap=gap, frames=frames, size=size, progress=progress)
+        return folder_pairs(Path(args.data), args.pairs, gap=args.gap, frames=frames, size=size, progress=progress)
     pairs = _PAIRS if args.pairs is None else args.pairs
     others = max(_FEWEST_OTHERS, min(_OTHERS, 4 * pairs))
     return toyworld_pairs(pairs, others=others, frames=frames, size=size or (64, 64))
