@@ -210,9 +210,16 @@ def test_bad_input_is_one_sentence(argv: list[str], says: str, tmp_path: Path, c
     assert not (tmp_path / "r").exists()
 
 
+def test_of_the_toy_full_runs_with_the_adapter_that_ships(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--pairs", "2", "--device", "cpu"]
+    assert main([*argv, "--sampling", "draft,guidance=1", "--steps", "1", "--sheets", "1"]) == 0
+    capsys.readouterr()
+    assert "; adapter toy-inbetween (" in (tmp_path / "r" / "report.md").read_text()
+
+
 def test_a_method_without_its_adapter(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--model", str(model), "--methods"]
     assert main([*argv, "full"]) == 2
-    assert "The method full needs an adapter, and --adapter names none." in capsys.readouterr().err
+    assert "--adapter names none, and neither does a card of the model." in capsys.readouterr().err
     assert main([*argv, "no-rotation"]) == 2
     assert "--unrotated names none" in capsys.readouterr().err

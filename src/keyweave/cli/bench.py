@@ -34,7 +34,8 @@ _LEAST = {
 }
 _HOW = """\
 methods:
-  full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, no-rotation --unrotated)
+  full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, or the one that the model's card
+                                  names; no-rotation takes --unrotated)
   trf, trf-repeats, average       time reversal fusion, with its jumps, or with the repeats of full; averaged instead
   image-to-video                  on from the first picture alone
   vibid, mpd                      two later samplers
@@ -70,7 +71,7 @@ def build(name: str) -> Parser:
     add("--data", default=_TOYWORLD, metavar="DIR", help="a folder of videos, or toyworld (the default)")
     add("--methods", default=_METHODS, metavar="A,B", help=f"who fills them (default: {_METHODS})")
     add("--model", default="toy-video", metavar="REF", help="the image-to-video model (default: toy-video)")
-    add("--adapter", metavar="REF", help="of the backward branch, with rotated maps")
+    add("--adapter", metavar="REF", help="of the backward branch, with rotated maps (default: what the card names)")
     add("--unrotated", metavar="REF", help="of the backward branch, without them")
     add("--pairs", type=int, metavar="N", help="how many (default: 100; of a folder, all that there are)")
     add("--seeds", type=int, default=1, metavar="K", help="clips for each pair, of methods by chance (default: 1)")
@@ -127,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     with watched(args.command, as_json=args.json) as progress:
         standards = _standards(args)
         learnt = _learnt(args, progress) if needs_model(names) else None
-        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress))
+        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress), progress=progress)
         material = _material(args, learnt, progress)
         check_results(names, len(material.pairs))
         check_standards(standards, material)
