@@ -182,7 +182,7 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
             ["--methods", "film"],
             "FILM is a network of its own, and keyweave has neither its code nor its weights. Run it on the keyframes",
         ),
-        (["--methods", "dynamicrafter"], "and name what it made with --methods folder:DynamiCrafter=DIR."),
+        (["--methods", "DynamiCrafter"], "and name what it made with --methods folder:DynamiCrafter=DIR."),
         (
             ["--methods", "folder:FILM"],
             "'folder:FILM' is no method; it should be folder:NAME=DIR. Such as folder:FILM=",

@@ -121,8 +121,8 @@ class Learnt:
 def check_names(names: Sequence[str]) -> None:
     """Refuse methods that there are not, and those that are named twice."""
     for number, name in enumerate(names):
-        if name in _ABSENT:
-            raise InputError(*_ABSENT[name])
+        if name.lower() in _ABSENT:
+            raise InputError(*_ABSENT[name.lower()])
         called = _called(name)
         if name.startswith(FOLDER) and called in _TAKEN:
             raise InputError(f"{called} is a method of keyweave; {name} would be another.", "Choose another name.")
