@@ -27,7 +27,7 @@ _METHODS = "average,trf,flow,crossfade"
 _FEWEST_OTHERS = 4
 _LOW_CHUNK = 4  # frames that are decoded together with little memory: the decoder mixes neighbours
 _LEAST = {
-    **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-seeds"), 1),
+    **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-batch", "train-seeds"), 1),
     "pairs": 2,
     "frames": 3,
     "gap": 2,
@@ -99,6 +99,7 @@ def build(name: str) -> Parser:
     add("--train-videos", default=_TOYWORLD, metavar="DIR", help="what they learn from (default: toyworld)")
     add("--train-steps", type=int, default=500, metavar="N", help="steps of each training (default: 500)")
     add("--train-rate", type=float, default=1e-4, metavar="R", help="how fast they learn (default: 0.0001)")
+    add("--train-batch", type=int, default=4, metavar="N", help="clips in each step of a training (default: 4)")
     add("--train-seeds", type=int, default=1, metavar="K", help="trainings of each kind (default: 1)")
     add("--json", action="store_true", help="print events as JSON lines")
     return parser
@@ -187,7 +188,14 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         raise InputError(f"--train-sizes is {args.train_sizes!r}; it should be such as 50,100,150, each 2 or more.")
     if not 0 < args.train_rate < 1:
         raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
-    schooling = Schooling(sizes, args.train_videos, args.train_steps, args.train_rate, args.train_seeds)
+    schooling = Schooling(
+        sizes,
+        videos=args.train_videos,
+        steps=args.train_steps,
+        rate=args.train_rate,
+        batch=args.train_batch,
+        seeds=args.train_seeds,
+    )
     if learnt is None or not taught(names):
         raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
     return school(names, learnt.model, schooling, args.output / "adapters", device=args.device, progress=progress)
