@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from keyweave.base.errors import Cancelled
+from keyweave.bench import trained
+from keyweave.bench.trained import Pupil, Schooling
 from keyweave.cli.main import main
 from keyweave.media.pictures.images import write_image
 from keyweave.media.types import Image
 from keyweave.models.adapters import read_adapter
+from keyweave.models.finding import Found
 from keyweave.perceive import i3d, inception
+from keyweave.systems.inbetween.tuning import TuneOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 METHODS = "crossfade,flow,average,truth"
@@ -133,6 +138,38 @@ def test_too_few_frames_for_fvd_are_told_before_anything_is_filled(
     assert not (tmp_path / "r").exists()
 
 
+def test_keyframes_are_as_far_apart_as_is_exact_for_the_clips(
+    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for number in range(33, 53):
+        write_image(film / f"{number}.png", Image(np.full((16, 16, 3), number, np.uint8)))
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "crossfade", "--data", str(film), "--json"]
+    for given, gap, exact in (([], 26, True), (["--gap", "25"], 25, False)):
+        assert main([*argv, *given]) == 0
+        *events, last = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (last["material"]["gap"], last["material"]["exact"]) == (gap, exact)
+        assert any("the nearest real frame" in event.get("text", "") for event in events) is not exact
+
+
+def test_how_adapters_are_learnt_is_handed_on(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[Schooling] = []
+
+    def leave(names: list[str], found: Found, schooling: Schooling, folder: Path, **rest: object) -> list[Pupil]:
+        asked.append(schooling)
+        raise Cancelled("Enough.")
+
+    monkeypatch.setattr(trained, "school", leave)
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--model", str(model)]
+    main([*argv, "--train-sizes", "50"])
+    argv += ["--train-sizes", "50,100", "--train-videos", "mine", "--train-steps", "700", "--train-seeds", "3"]
+    main([*argv, "--train-rate", "4e-3", "--train-batch", "12"])
+    like_train = TuneOptions.model_validate({"videos": "toyworld"})
+    assert asked == [
+        Schooling((50,), "toyworld", 500, like_train.learning_rate, like_train.batch, 1),
+        Schooling((50, 100), "mine", 700, 4e-3, 12, 3),
+    ]
+
+
 @pytest.mark.slow
 def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "report"
@@ -169,7 +206,7 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
             ["--methods", "film"],
             "FILM is a network of its own, and keyweave has neither its code nor its weights. Run it on the keyframes",
         ),
-        (["--methods", "dynamicrafter"], "and name what it made with --methods folder:DynamiCrafter=DIR."),
+        (["--methods", "DynamiCrafter"], "and name what it made with --methods folder:DynamiCrafter=DIR."),
         (
             ["--methods", "folder:FILM"],
             "'folder:FILM' is no method; it should be folder:NAME=DIR. Such as folder:FILM=",
@@ -187,6 +224,7 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
         (["--methods", "flow", "--train-sizes", "many"], "--train-sizes is 'many'"),
         (["--methods", "flow", "--train-sizes", "50", "--train-steps", "0"], "--train-steps is 0; it should be 1"),
         (["--methods", "flow", "--train-sizes", "50", "--train-rate", "nan"], "--train-rate is nan"),
+        (["--methods", "flow", "--train-sizes", "50", "--train-batch", "0"], "--train-batch is 0; it should be 1"),
     ],
 )
 def test_bad_input_is_one_sentence(argv: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -197,9 +235,16 @@ def test_bad_input_is_one_sentence(argv: list[str], says: str, tmp_path: Path, c
     assert not (tmp_path / "r").exists()
 
 
+def test_of_the_toy_full_runs_with_the_adapter_that_ships(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--pairs", "2", "--device", "cpu"]
+    assert main([*argv, "--sampling", "draft,guidance=1", "--steps", "1", "--sheets", "1"]) == 0
+    capsys.readouterr()
+    assert "; adapter toy-inbetween (" in (tmp_path / "r" / "report.md").read_text()
+
+
 def test_a_method_without_its_adapter(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--model", str(model), "--methods"]
     assert main([*argv, "full"]) == 2
-    assert "The method full needs an adapter, and --adapter names none." in capsys.readouterr().err
+    assert "--adapter names none, and neither does a card of the model." in capsys.readouterr().err
     assert main([*argv, "no-rotation"]) == 2
     assert "--unrotated names none" in capsys.readouterr().err

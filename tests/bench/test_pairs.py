@@ -14,13 +14,18 @@ from keyweave.media.types import Image
 from keyweave.recipes.scores import truth_of
 
 
+def _write(folder: Path, count: int) -> None:
+    """Write a folder of 16x8 pictures whose level is their number."""
+    folder.mkdir(parents=True)
+    for k in range(count):
+        write_image(folder / f"{k:03d}.png", Image(np.full((8, 16, 3), k, np.uint8)))
+
+
 @pytest.fixture
 def videos(tmp_path: Path) -> Path:
     """Two folders of 16x8 pictures, 11 and 6 of them, whose level is their number; and a note."""
     for name, count in (("a", 11), ("b", 6)):
-        (tmp_path / "videos" / name).mkdir(parents=True)
-        for k in range(count):
-            write_image(tmp_path / "videos" / name / f"{k:03d}.png", Image(np.full((8, 16, 3), k, np.uint8)))
+        _write(tmp_path / "videos" / name, count)
     (tmp_path / "videos" / "note.txt").write_text("hello")
     return tmp_path / "videos"
 
@@ -64,9 +69,61 @@ def test_other_times_take_the_nearest_frame(videos: Path):
     assert pair.read().frames.shape == (5, 8, 16, 3)
 
 
-def test_fewer_are_spread_over_all(videos: Path):
-    names = [pair.name for pair in folder_pairs(videos, 2, gap=5, frames=3, size=(8, 8)).pairs]
-    assert names == ["a from frame 0", "a from frame 5"]
+@pytest.mark.parametrize(
+    ("lengths", "count", "starts"),
+    [
+        # One window lies at 0, two at 0 and 5, and so on: each video gives one before any gives a second.
+        ((26, 6, 6), 3, ["a 10", "b 0", "c 0"]),
+        ((26, 6, 6), 4, ["a 5", "a 15", "b 0", "c 0"]),
+        ((26, 16, 6), 5, ["a 5", "a 15", "b 0", "b 10", "c 0"]),
+        ((26, 16, 6), 7, ["a 0", "a 10", "a 20", "b 0", "b 5", "b 10", "c 0"]),
+        ((26, 16, 6), 9, ["a 0", "a 5", "a 10", "a 15", "a 20", "b 0", "b 5", "b 10", "c 0"]),
+        # Fewer than there are videos are spread evenly over them; what is too short has no part in it.
+        ((16, 16, 16, 16, 16), 1, ["c 5"]),
+        ((16, 16, 16, 16, 16), 2, ["b 5", "d 5"]),
+        ((5, 16, 5, 16), 2, ["b 5", "d 5"]),
+        ((16, 16, 16), 5, ["a 0", "a 10", "b 5", "c 0", "c 10"]),
+    ],
+)
+def test_fewer_are_from_all_videos(lengths: tuple[int, ...], count: int, starts: list[str], tmp_path: Path):
+    for name, length in zip("abcde", lengths, strict=False):
+        _write(tmp_path / name, length)
+    for _ in range(2):
+        names = [pair.name for pair in folder_pairs(tmp_path, count, gap=5, frames=3, size=(8, 8)).pairs]
+        assert names == [one.replace(" ", " from frame ") for one in starts]
+
+
+@pytest.mark.parametrize(("frames", "gap"), [(3, 26), (4, 27), (6, 25), (14, 26), (25, 48), (26, 25), (49, 48)])
+def test_left_alone_keyframes_are_as_far_apart_as_is_exact(frames: int, gap: int, tmp_path: Path):
+    _write(tmp_path / "a", gap + 1)
+    events: list[Event] = []
+    material = folder_pairs(tmp_path, frames=frames, size=(8, 8), progress=Progress("x", events.append))
+    assert material.gap == gap
+    assert material.is_exact
+    assert material.timing == f"Keyframes are {gap} frames apart."
+    assert not events
+    (pair,) = material.pairs
+    assert pair.read().frames[:, 0, 0, 0].tolist() == list(range(0, gap + 1, gap // (frames - 1)))
+
+
+def test_a_gap_that_is_given_stays_and_is_told_where_it_is_not_exact(tmp_path: Path):
+    _write(tmp_path / "a", 26)
+    events: list[Event] = []
+    material = folder_pairs(tmp_path, gap=25, frames=14, progress=Progress("x", events.append))
+    assert material.gap == 25
+    assert not material.is_exact
+    assert material.timing == (
+        "Keyframes are 25 frames apart, and clips have 14 frames: each is compared with the nearest real frame, up to "
+        "half a frame off in time. 26 apart would be exact."
+    )
+    assert [event.text for event in events if event.kind == "warn"] == [material.timing]
+
+
+def test_the_drawn_world_is_exact():
+    material = toyworld_pairs(1, frames=5, size=(16, 16))
+    assert material.gap is None
+    assert material.is_exact
+    assert material.timing == ""
 
 
 def test_a_folder_of_pictures_is_one_video(videos: Path):
@@ -80,7 +137,7 @@ def test_too_few(videos: Path):
     with pytest.raises(InputError, match="gives 3 pairs of frames 5 apart; 4 should be there") as fault:
         folder_pairs(videos, 4, gap=5, frames=3)
     assert fault.value.hint == "Ask for fewer pairs, take a smaller gap, or add longer videos."
-    with pytest.raises(InputError, match="gives 0 pairs of frames 25 apart; at least 1"):
+    with pytest.raises(InputError, match="gives 0 pairs of frames 26 apart; at least 1"):
         folder_pairs(videos, frames=3)
     with pytest.raises(InputError, match="There is no folder"):
         folder_pairs(videos / "nothing", frames=3)

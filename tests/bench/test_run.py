@@ -159,7 +159,10 @@ def test_without_learning_the_ends_are_the_keyframes(material: Material, tmp_pat
     ("names", "says"),
     [
         (["film"], "FILM is a network of its own, and keyweave has neither its code nor its weights"),
+        (["FILM"], "FILM is a network of its own"),
         (["dynamicrafter"], "DynamiCrafter is a network of its own"),
+        (["flow", "DynamiCrafter"], "DynamiCrafter is a network of its own"),
+        (["Flow"], "There is no method 'Flow'"),
         (["flaw"], "There is no method 'flaw'"),
         (["flow", "flow"], "flow is named twice"),
         ([], "No method is named"),

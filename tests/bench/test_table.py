@@ -186,6 +186,19 @@ def test_the_page_of_trainings(grown: Findings, tmp_path: Path):
     assert row["methods"] == ["full, 50 clips, seed 0", "full, 50 clips, seed 1"]
 
 
+def test_the_page_tells_how_far_apart_keyframes_are(findings: Findings, tmp_path: Path):
+    """Clips have 4 frames: 6 apart, each has a real frame at its very time."""
+    for gap, exact in ((6, True), (7, False)):
+        apart = replace(findings, material=replace(findings.material, gap=gap))
+        path = write_report(tmp_path, summarise(apart))
+        page = path.read_text()
+        assert f"\n\n{apart.material.timing}\n\n" in page
+        assert ("the nearest real frame" in page) is not exact
+        material = json.loads((tmp_path / "report.json").read_text())["material"]
+        assert (material["gap"], material["exact"]) == (gap, exact)
+    assert "Keyframes are" not in write_report(tmp_path, summarise(findings)).read_text()
+
+
 def test_the_page_says_what_was_run(findings: Findings, tmp_path: Path):
     trf = replace(findings.contenders[1], options={"sampling": "steps=25"}, evaluations=100, remark="without its jumps")
     page = write_report(

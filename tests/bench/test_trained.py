@@ -51,7 +51,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[TuneOptions]:
 
 
 def learnt(model: Path, videos: Path | str, folder: Path, **rest: Any) -> list[Pupil]:
-    options = {"sizes": (2, 4), "videos": str(videos), "steps": 3, "rate": 1e-3, **rest}
+    options = {"sizes": (2, 4), "videos": str(videos), "steps": 3, "rate": 1e-3, "batch": 2, **rest}
     names = options.pop("names", ["average", "full", "no-rotation"])
     return school(names, find(str(model), "image-to-video"), Schooling(**options), folder)
 
@@ -65,6 +65,7 @@ def test_each_is_learnt_once_and_named_for_what_it_is(
     ]
     assert [(pupil.method, pupil.clips) for pupil in pupils[::4]] == [("full", 2), ("no-rotation", 2)]
     assert [(one.clips, one.seed, one.no_rotation) for one in trainings[:2]] == [(2, 0, False), (2, 1, False)]
+    assert {(one.steps, one.learning_rate, one.batch) for one in trainings} == {(3, 1e-3, 2)}
     assert len({pupil.adapter for pupil in pupils}) == len(trainings) == 8
     assert learnt(model, videos, tmp_path / "a", seeds=2) == pupils
     assert len(trainings) == 8
@@ -89,6 +90,7 @@ def test_what_decides_an_adapter_has_it_learnt_anew(
         (model, "toyworld", {}),
         (model, videos, {"steps": 4}),
         (model, videos, {"rate": 2e-3}),
+        (model, videos, {"batch": 3}),
     ]
     for ref, footage, rest in changed:
         before = len(trainings)
@@ -126,7 +128,7 @@ def test_progress_tells_how_far_the_trainings_are(
     model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
 ):
     events: list[Event] = []
-    schooling = Schooling((2, 4), str(videos), 3, 1e-3)
+    schooling = Schooling((2, 4), str(videos), 3, 1e-3, 2)
     school(["full"], find(str(model)), schooling, tmp_path / "a", progress=Progress("bench", events.append))
     ends = [event.fraction for event in events if event.kind == "end" and event.part[-1].startswith("full")]
     assert ends == pytest.approx([0.25, 0.5])

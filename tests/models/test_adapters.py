@@ -13,13 +13,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from keyweave.base.errors import ModelError, ModelNotFound
+from keyweave.base.recipe import ModelMark, sha256_of_file
 from keyweave.diffusion.exchange import AttentionExchange, BothWays, temporal_layers
 from keyweave.models import finding
 from keyweave.models.adapters import (
     Adapter,
     checksum_of_base,
+    doubt_of,
     find_adapter,
     is_for,
+    mark_adapter,
     matrices_of,
     read_adapter,
     write_adapter,
@@ -109,6 +112,20 @@ def test_what_it_fits_is_known_by_matrices_or_by_name(adapter: Adapter, tiny_fol
         assert is_for(again, found) is expected
     hub = replace(found, ref="hub:somebody/large@main")
     assert is_for(replace(adapter, fits=("large",)), hub)
+
+
+def test_one_of_another_model_is_doubted(adapter: Adapter, tiny_folder: Path):
+    found = find(str(tiny_folder))
+    assert doubt_of(adapter, found) == ""
+    assert doubt_of(replace(adapter, fits=("0" * 64,)), found) == (
+        f"The adapter back was learnt on toy-video, whose weights are others than those of {found.name}: both "
+        "directions may not agree on one motion."
+    )
+
+
+def test_recipes_know_it_by_name_and_file(file: Path):
+    for ref, name in (("./here/back.safetensors", "back.safetensors"), ("toy-inbetween", "toy-inbetween")):
+        assert mark_adapter(ref, file) == ModelMark(name, sha256_of_file(file))
 
 
 def test_one_from_before_that_was_written_says_nothing(file: Path, tmp_path: Path):

@@ -62,7 +62,7 @@ class Engine:
         return Bound(self, given, marks)
 
     def _bind_models(self, given: dict[str, Any], progress: Progress) -> Bound:
-        from keyweave.models.adapters import find_adapter  # noqa: PLC0415 - the table must be quick to read
+        from keyweave.models.adapters import find_adapter, mark_adapter  # noqa: PLC0415 - the table must be quick to read
         from keyweave.models.devices import choose  # noqa: PLC0415
         from keyweave.models.finding import find, frames_of  # noqa: PLC0415
         from keyweave.systems.inbetween.windows import joins  # noqa: PLC0415
@@ -72,10 +72,10 @@ class Engine:
         model = find(given.get("model", self.model), "image-to-video", progress=progress)
         joins(frames_of(model), given.get("windows", 1))  # which refuses too many
         marks = {"model": model.mark()}
-        adapter = given.pop("adapter", model.card.adapter if model.card else None)
+        adapter = given.pop("adapter", model.adapter)
         if adapter not in (None, NO_ADAPTER):
             path = find_adapter(adapter)
-            marks["adapter"] = ModelMark(Path(adapter).name, sha256_of_file(path))
+            marks["adapter"] = mark_adapter(adapter, path)
             given["adapter"] = path
         place = choose(given.get("device"), given.get("dtype"))
         return Bound(self, given | {"model": model}, marks, place)

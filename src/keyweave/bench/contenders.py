@@ -10,14 +10,13 @@ import numpy as np
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
-from keyweave.base.recipe import ModelMark, sha256_of_file
 from keyweave.bench.elsewhere import FOLDER, HOW, Elsewhere, elsewhere
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
-from keyweave.models.adapters import find_adapter, matrices_of, read_adapter
+from keyweave.models.adapters import doubt_of, find_adapter, mark_adapter, matrices_of, read_adapter
 from keyweave.models.loading import load
 from keyweave.recipes.scores import through
 from keyweave.systems.inbetween.accounts import account
@@ -27,14 +26,13 @@ from keyweave.systems.inbetween.methods import METHODS, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
+    from keyweave.base.recipe import ModelMark
     from keyweave.bench.trained import Pupil
     from keyweave.media.types import Frame
     from keyweave.models.finding import Found
     from keyweave.models.loading import VideoModel
     from keyweave.protocols import Inbetweener
-    from keyweave.systems.inbetween.methods import Needs
     from keyweave.systems.inbetween.sampling import Sampling
 
     Numbers = Sequence[int]  # of pairs, counted from 0
@@ -54,7 +52,6 @@ _ABSENT = {
 }
 NAMES = (*METHODS, *_CLASSICAL, CEILING)
 _TAKEN = (*NAMES, "real")
-_OPTIONS: dict[Needs, str] = {"rotated adapter": "--adapter", "unrotated adapter": "--unrotated"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +100,7 @@ class Learnt:
     Args:
         model: of image-to-video.
         sampling: how clips are sampled.
-        adapter: of the backward branch that takes turned maps.
+        adapter: of the backward branch that takes turned maps; without, the one that the model's card names.
         unrotated: of the one that makes its own.
         device: where to compute; see `devices.choose`.
         dtype: how precisely.
@@ -124,8 +121,8 @@ class Learnt:
 def check_names(names: Sequence[str]) -> None:
     """Refuse methods that there are not, and those that are named twice."""
     for number, name in enumerate(names):
-        if name in _ABSENT:
-            raise InputError(*_ABSENT[name])
+        if name.lower() in _ABSENT:
+            raise InputError(*_ABSENT[name.lower()])
         called = _called(name)
         if name.startswith(FOLDER) and called in _TAKEN:
             raise InputError(f"{called} is a method of keyweave; {name} would be another.", "Choose another name.")
@@ -142,13 +139,20 @@ def needs_model(names: Sequence[str]) -> bool:
     return any(name in METHODS or name == CEILING for name in names)
 
 
-def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pupil] = ()) -> list[Contender]:
+def contenders(
+    names: Sequence[str],
+    learnt: Learnt | None,
+    pupils: Sequence[Pupil] = (),
+    *,
+    progress: Progress = SILENT,
+) -> list[Contender]:
     """Return those who take part, in the order they are named.
 
     Args:
         names: of methods.
         learnt: what the generative ones are made from; None where there are none.
         pupils: adapters that take the place of those in `learnt`.
+        progress: is told of an adapter that was made for another model.
     """
     check_names(names)
     places = {_called(name): number for number, name in enumerate(names)}
@@ -156,14 +160,14 @@ def contenders(names: Sequence[str], learnt: Learnt | None, pupils: Sequence[Pup
     found += [_elsewhere(elsewhere(name)) for name in names if name.startswith(FOLDER)]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
-        rows = [(pupil.title, pupil.method, pupil.adapter, pupil.clips) for pupil in pupils]
+        rows = [(pupil.title, pupil.method, str(pupil.adapter), pupil.clips) for pupil in pupils]
         shown = {pupil.method for pupil in pupils}
         own = [name for name in names if name in METHODS and name not in shown]
         rows += [(name, name, _backward(name, learnt), None) for name in own]
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
         places |= {title: names.index(method) for title, method, *_ in rows}
-        found += [_generative(*row, learnt=learnt, model=loaded, mark=mark) for row in rows]
+        found += [_generative(*row, learnt=learnt, model=loaded, mark=mark, progress=progress) for row in rows]
         if CEILING in names:
             found.append(_ceiling(loaded, mark))
     return sorted(found, key=lambda one: places[one.name])
@@ -212,41 +216,48 @@ def _filled(fill: Inbetweener, clip: Frame) -> Iterator[Frame]:
     yield last.pixels
 
 
-def _backward(name: str, learnt: Learnt) -> Path | None:
-    """Return the adapter's file that a method takes."""
+def _backward(name: str, learnt: Learnt) -> str | None:
+    """Return what names the adapter that a method takes."""
     needs = METHODS[name].needs
     if needs == "none":
         return None
-    ref = learnt.adapter if needs == "rotated adapter" else learnt.unrotated
+    if needs == "unrotated adapter":
+        ref, lacking = learnt.unrotated, ", and --unrotated names none"
+    else:
+        ref = learnt.model.adapter if learnt.adapter is None else learnt.adapter
+        lacking = "; --adapter names none, and neither does a card of the model"
     if ref is None:
-        raise InputError(
-            f"The method {name} needs an adapter, and {_OPTIONS[needs]} names none.",
-            "`keyweave train inbetween` makes one.",
-        )
-    return find_adapter(ref)
+        raise InputError(f"The method {name} needs an adapter{lacking}.", "`keyweave train inbetween` makes one.")
+    return ref
 
 
 def _generative(
     title: str,
     name: str,
-    adapter: Path | None,
+    adapter: str | None,
     clips: int | None,
     *,
     learnt: Learnt,
     model: VideoModel,
     mark: ModelMark,
+    progress: Progress,
 ) -> Contender:
-    backward, models = PLAIN, {"model": mark}
+    backward, models, doubt = PLAIN, {"model": mark}, ""
     if adapter is not None:
-        read = read_adapter(adapter)
+        path = find_adapter(adapter)
+        models["adapter"] = mark_adapter(adapter, path)
+        read = read_adapter(path)
         if bool(read.rotated) != (METHODS[name].needs == "rotated adapter"):
             kinds = ("with", "without") if read.rotated else ("without", "with")
+            ref = models["adapter"].ref
             raise InputError(
-                f"The adapter {adapter.name} was learnt {kinds[0]} rotated maps; {name} takes one {kinds[1]} them.",
+                f"The adapter {ref} was learnt {kinds[0]} rotated maps; {name} takes one {kinds[1]} them.",
                 "--adapter names the one with them, --unrotated the other.",
             )
         backward = Backward(read.rotated, matrices_of(read, model.unet, device=model.place.device))
-        models["adapter"] = ModelMark(adapter.name, sha256_of_file(adapter))
+        doubt = doubt_of(read, learnt.model)
+        if doubt:
+            progress.warn(doubt)
 
     def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
         del numbers
@@ -279,7 +290,7 @@ def _generative(
         method=name,
         clips=clips,
         evaluations=ran.evaluations,
-        remark=ran.jumps,
+        remark="; ".join(filter(None, (ran.jumps, doubt.rstrip(".")))),
     )
 
 

@@ -73,7 +73,10 @@ MEASURES = (
 
 
 def pinned(made: Frame, real: Frame) -> Frame:
-    """Return the film that people get: a made clip (F, H, W, 3) with the keyframes themselves at its ends."""
+    """Return the film of a made clip (F, H, W, 3): as it is, but with the keyframes themselves at its ends.
+
+    The engine `generative` also shifts colours towards the keyframes; here methods are compared as they are.
+    """
     return np.concatenate([real[:1], made[1:-1], real[-1:]])
 
 

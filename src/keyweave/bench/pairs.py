@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import count as numbers
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,15 +20,16 @@ from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import RATE, Shot, shoot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from keyweave.media.types import Frame
     from keyweave.toyworld.scenes import Scene
 
     Size = tuple[int, int]
+    T = TypeVar("T")
 
-GAP = 25  # frames between keyframes, as in the paper's set
+GAP = 25  # frames from keyframe to keyframe, or more, as in the paper's set
 _STEP = 8  # what the sides of pictures must be multiples of
 
 
@@ -69,6 +70,7 @@ class Material:
         frames: of each clip, both keyframes among them.
         size: width and height.
         rate: frames per second, to print beside pictures.
+        gap: frames of the real footage from keyframe to keyframe; None where clips are drawn frame by frame.
     """
 
     name: str
@@ -77,6 +79,24 @@ class Material:
     frames: int
     size: Size
     rate: Fraction
+    gap: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there is a real frame at the very time of each frame of a clip."""
+        return self.gap is None or self.gap % (self.frames - 1) == 0
+
+    @property
+    def timing(self) -> str:
+        """How far apart keyframes of real footage are, and what that means for what is compared."""
+        if self.gap is None:
+            return ""
+        if self.is_exact:
+            return f"Keyframes are {self.gap} frames apart."
+        return (
+            f"Keyframes are {self.gap} frames apart, and clips have {self.frames} frames: each is compared with the "
+            f"nearest real frame, up to half a frame off in time. {_exact(self.gap, self.frames)} apart would be exact."
+        )
 
 
 def toyworld_pairs(count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64)) -> Material:
@@ -95,7 +115,7 @@ def folder_pairs(
     folder: Path,
     count: int | None = None,
     *,
-    gap: int = GAP,
+    gap: int | None = None,
     frames: int = 14,
     size: Size | None = None,
     progress: Progress = SILENT,
@@ -107,16 +127,17 @@ def folder_pairs(
 
     Args:
         folder: holds a film or a folder of pictures for each video; or the pictures of one.
-        count: pairs, evenly chosen from all that there are; all of them without.
-        gap: frames from keyframe to keyframe.
+        count: pairs, of which each video gives one before any gives a second, evenly placed; without, all there are.
+        gap: frames from keyframe to keyframe; without, 25 or as few more as make it exact.
         frames: of each clip.
         size: the middle of each frame is brought to it; by default that of the first video, down to multiples of 8.
-        progress: is told what is left out.
+        progress: is told what is left out, and of a gap that is not exact.
     """
     _check(1 if count is None else count, frames, size or (_STEP, _STEP))
+    gap = _exact(GAP, frames) if gap is None else gap
     if gap < 2:
         raise InputError(f"Keyframes are 2 frames apart or more; got {gap}.")
-    found: list[tuple[Path, int]] = []
+    found: list[list[tuple[Path, int]]] = []
     facts: list[tuple[Size, Fraction]] = []
     for path in _videos(folder):
         try:
@@ -126,20 +147,47 @@ def folder_pairs(
         except MediaError as fault:
             progress.warn(f"{path.name} is left out: {fault.message}")
             continue
-        found += [(path, start) for start in range(0, length - gap, gap)]
-    wanted = len(found) if count is None else count
-    if not found or wanted > len(found):
+        found.append([(path, start) for start in range(0, length - gap, gap)])
+    most = sum(map(len, found))
+    wanted = most if count is None else count
+    if not most or wanted > most:
         raise InputError(
-            f"{folder} gives {len(found)} pairs of frames {gap} apart; {count or 'at least 1'} should be there.",
+            f"{folder} gives {most} pairs of frames {gap} apart; {count or 'at least 1'} should be there.",
             "Ask for fewer pairs, take a smaller gap, or add longer videos.",
         )
-    chosen = [found[k * len(found) // wanted] for k in range(wanted)]
+    shares = _shares([len(pieces) for pieces in found], wanted)
+    chosen = [piece for pieces, share in zip(found, shares, strict=True) for piece in _evenly(pieces, share)]
     width, height = size or (facts[0][0][0] // _STEP * _STEP, facts[0][0][1] // _STEP * _STEP)
     pairs = tuple(
         Pair(f"{path.name} from frame {start}", partial(_filmed, path, start, gap, frames, (width, height)))
         for path, start in chosen
     )
-    return Material(folder.name, pairs, (), frames, (width, height), facts[0][1] * (frames - 1) / gap)
+    rate = facts[0][1] * (frames - 1) / gap
+    material = Material(folder.name, pairs, (), frames, (width, height), rate, gap)
+    if not material.is_exact:
+        progress.warn(material.timing)
+    return material
+
+
+def _exact(least: int, frames: int) -> int:
+    """Return the smallest gap from `least` up that has a real frame for each frame of a clip."""
+    steps = frames - 1
+    return -(-least // steps) * steps
+
+
+def _shares(most: Sequence[int], wanted: int) -> list[int]:
+    """Return how many pairs each video gives, of as many as it has: one of each before a second of any."""
+    shares = [0] * len(most)
+    while missing := wanted - sum(shares):
+        able = [video for video, count in enumerate(most) if count > shares[video]]
+        for video in _evenly(able, min(missing, len(able))):
+            shares[video] += 1
+    return shares
+
+
+def _evenly(row: Sequence[T], count: int) -> list[T]:
+    """Return some of a row, each from the middle of its share."""
+    return [row[(2 * k + 1) * len(row) // (2 * count)] for k in range(count)]
 
 
 def _check(count: int, frames: int, size: Size) -> None:

@@ -99,6 +99,8 @@ class Summary:
                 "pairs": len(material.pairs),
                 "frames": material.frames,
                 "size": list(material.size),
+                "gap": material.gap,
+                "exact": material.is_exact,
                 "real clips beside": len(material.others),
             },
             "seeds": self.findings.seeds,

@@ -144,6 +144,7 @@ def page(summary: Summary, sheets: list[str]) -> str:
     parts = [
         f"# keyweave bench inbetween: {findings.material.name}",
         f"{_facts(summary)}. keyweave {VERSION}.",
+        findings.material.timing,
         *(f"- `{one.name}`: {one.says}{_made_with(one)}" for one in findings.contenders),
         "",
         "## Measures",

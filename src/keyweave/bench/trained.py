@@ -39,6 +39,7 @@ class Schooling:
         videos: where those are from, as for `train inbetween`.
         steps: of each training.
         rate: how fast it learns.
+        batch: clips in each step.
         seeds: trainings of each kind.
     """
 
@@ -46,6 +47,7 @@ class Schooling:
     videos: str
     steps: int
     rate: float
+    batch: int
     seeds: int = 1
 
 
@@ -184,6 +186,7 @@ def _options(name: str, size: int, seed: int, *, model: Found, schooling: School
             "clips": size,
             "steps": schooling.steps,
             "learning_rate": schooling.rate,
+            "batch": schooling.batch,
             "trainable": "vo" if rotated else "qkvo",
             "no_rotation": not rotated,
             "seed": seed,

@@ -27,14 +27,15 @@ _METHODS = "average,trf,flow,crossfade"
 _FEWEST_OTHERS = 4
 _LOW_CHUNK = 4  # frames that are decoded together with little memory: the decoder mixes neighbours
 _LEAST = {
-    **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-seeds"), 1),
+    **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-batch", "train-seeds"), 1),
     "pairs": 2,
     "frames": 3,
     "gap": 2,
 }
 _HOW = """\
 methods:
-  full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, no-rotation --unrotated)
+  full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, or the one that the model's card
+                                  names; no-rotation takes --unrotated)
   trf, trf-repeats, average       time reversal fusion, with its jumps, or with the repeats of full; averaged instead
   image-to-video                  on from the first picture alone
   vibid, mpd                      two later samplers
@@ -70,14 +71,19 @@ def build(name: str) -> Parser:
     add("--data", default=_TOYWORLD, metavar="DIR", help="a folder of videos, or toyworld (the default)")
     add("--methods", default=_METHODS, metavar="A,B", help=f"who fills them (default: {_METHODS})")
     add("--model", default="toy-video", metavar="REF", help="the image-to-video model (default: toy-video)")
-    add("--adapter", metavar="REF", help="of the backward branch, with rotated maps")
+    add("--adapter", metavar="REF", help="of the backward branch, with rotated maps (default: what the card names)")
     add("--unrotated", metavar="REF", help="of the backward branch, without them")
     add("--pairs", type=int, metavar="N", help="how many (default: 100; of a folder, all that there are)")
     add("--seeds", type=int, default=1, metavar="K", help="clips for each pair, of methods by chance (default: 1)")
     add("--seed", type=seed, default=0, metavar="N", help="another chance (default: 0)")
     add("--sampling", default="fast", metavar="PRESET", help="draft, fast or faithful, or such as fast,repeats=5")
     add("--steps", type=int, metavar="N", help="of the sampler, in place of the preset's")
-    add("--gap", type=int, metavar="N", help="of a folder: frames from keyframe to keyframe (default: 25)")
+    add(
+        "--gap",
+        type=int,
+        metavar="N",
+        help="of a folder: frames from keyframe to keyframe (default: 26 for clips of 14, 48 for 25)",
+    )
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
     add("--fid", type=Path, metavar="FILE", help="measure FID, with weights of its network in safetensors")
@@ -93,6 +99,7 @@ def build(name: str) -> Parser:
     add("--train-videos", default=_TOYWORLD, metavar="DIR", help="what they learn from (default: toyworld)")
     add("--train-steps", type=int, default=500, metavar="N", help="steps of each training (default: 500)")
     add("--train-rate", type=float, default=1e-4, metavar="R", help="how fast they learn (default: 0.0001)")
+    add("--train-batch", type=int, default=4, metavar="N", help="clips in each step of a training (default: 4)")
     add("--train-seeds", type=int, default=1, metavar="K", help="trainings of each kind (default: 1)")
     add("--json", action="store_true", help="print events as JSON lines")
     return parser
@@ -122,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     with watched(args.command, as_json=args.json) as progress:
         standards = _standards(args)
         learnt = _learnt(args, progress) if needs_model(names) else None
-        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress))
+        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress), progress=progress)
         material = _material(args, learnt, progress)
         check_results(names, len(material.pairs))
         check_standards(standards, material)
@@ -181,7 +188,14 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         raise InputError(f"--train-sizes is {args.train_sizes!r}; it should be such as 50,100,150, each 2 or more.")
     if not 0 < args.train_rate < 1:
         raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
-    schooling = Schooling(sizes, args.train_videos, args.train_steps, args.train_rate, args.train_seeds)
+    schooling = Schooling(
+        sizes,
+        videos=args.train_videos,
+        steps=args.train_steps,
+        rate=args.train_rate,
+        batch=args.train_batch,
+        seeds=args.train_seeds,
+    )
     if learnt is None or not taught(names):
         raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
     return school(names, learnt.model, schooling, args.output / "adapters", device=args.device, progress=progress)
@@ -189,7 +203,7 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.pairs import GAP, folder_pairs, toyworld_pairs  # noqa: PLC0415
+    from keyweave.bench.pairs import folder_pairs, toyworld_pairs  # noqa: PLC0415
     from keyweave.models.finding import frames_of  # noqa: PLC0415
     from keyweave.timeline.times import parse_size  # noqa: PLC0415
 
@@ -199,8 +213,7 @@ def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progres
         raise InputError(f"--size: {fault}.") from None
     frames = args.frames or (14 if learnt is None else frames_of(learnt.model))
     if args.data != _TOYWORLD:
-        gap = args.gap or GAP
-        return folder_pairs(Path(args.data), args.pairs, gap=gap, frames=frames, size=size, progress=progress)
+        return folder_pairs(Path(args.data), args.pairs, gap=args.gap, frames=frames, size=size, progress=progress)
     pairs = _PAIRS if args.pairs is None else args.pairs
     others = max(_FEWEST_OTHERS, min(_OTHERS, 4 * pairs))
     return toyworld_pairs(pairs, others=others, frames=frames, size=size or (64, 64))

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from keyweave.base.errors import InputError, ModelError, ModelNotFound
 from keyweave.base.extras import need
 from keyweave.base.files import replacing
+from keyweave.base.recipe import ModelMark, sha256_of_file
 from keyweave.models.card import ModelCard
 from keyweave.models.finding import find
 from keyweave.models.folders import headers
@@ -25,7 +27,6 @@ from keyweave.models.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from torch import Tensor, nn
 
@@ -73,14 +74,17 @@ def write_adapter(path: Path, adapter: Adapter, *, overwrite: bool = False) -> N
 
 def find_adapter(ref: str) -> Path:
     """Return the file of an adapter: one that is named, or that of a model of kind `adapter`."""
-    from pathlib import Path  # noqa: PLC0415 - only here
-
     if not ref.endswith(".safetensors"):
         return find(ref, "adapter").folder / FILE
     path = Path(ref).expanduser()
     if not path.is_file():
         raise ModelNotFound(f"There is no adapter {ref}.", "Check the spelling of the path.")
     return path
+
+
+def mark_adapter(ref: str, path: Path) -> ModelMark:
+    """Return an adapter as a recipe knows it: the last part of what names it, and its file's checksum."""
+    return ModelMark(Path(ref).name, sha256_of_file(path))
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -149,6 +153,16 @@ def is_for(adapter: Adapter, found: Found) -> bool:
     names = {found.name, found.name.rpartition("/")[2]}  # on the hub, and copied from there
     known = not adapter.fits or not names.isdisjoint(adapter.fits)
     return known or checksum_of_base(found.folder, adapter.differences) in adapter.fits
+
+
+def doubt_of(adapter: Adapter, found: Found) -> str:
+    """Say in a sentence that an adapter was made for other models than this; nothing where it was not."""
+    if is_for(adapter, found):
+        return ""
+    return (
+        f"The adapter {adapter.card.name} was learnt on {adapter.card.base}, whose weights are others than those of "
+        f"{found.name}: both directions may not agree on one motion."
+    )
 
 
 def matrices_of(adapter: Adapter, network: nn.Module, *, device: str | None = None) -> dict[str, dict[str, Tensor]]:

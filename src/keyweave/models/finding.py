@@ -49,6 +49,11 @@ class Found:
             return self.card.name
         return self.ref.removeprefix(HUB).partition("@")[0] if self.ref.startswith(HUB) else self.folder.name
 
+    @property
+    def adapter(self) -> str | None:
+        """The adapter that its card names, for whoever names none."""
+        return self.card.adapter if self.card else None
+
     def mark(self) -> ModelMark:
         """Return the model as a recipe knows it; a local folder is named without its path."""
         local = self.folder.name if is_folder(self.ref) else ""

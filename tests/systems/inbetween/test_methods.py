@@ -312,7 +312,9 @@ def test_an_account_says_what_was_run():
     trf = account("trf", sampling)
     assert (trf.words, trf.evaluations) == (f"steps=25,solver=euler,fusion=linear,{both},{told}", 4 * 25)
     assert trf.jumps == "without its jumps, which begin at 50 steps"
-    assert account("trf", Sampling(steps=50)).jumps == "5 steps taken again in jumps"
+    assert account("trf", Sampling(steps=50)).jumps == (
+        "5 steps taken again in jumps, up at once by the exact noise, otherwise than in the authors' code"
+    )
     assert account("trf-repeats", sampling).words == account("full", sampling).words.replace("average", "linear")
     assert account("image-to-video", sampling).words == f"steps=25,solver=euler,{both},{told}"
     assert account("vibid", sampling).words == account("mpd", sampling).words == f"steps=25,{told}"

@@ -17,6 +17,7 @@ _NOT_REPEATED = frozenset({"repeats", "share"})
 _ONE_WAY = _NOT_REPEATED | {"fusion"}
 _IN_TURNS = _ONE_WAY | {"solver", "guidance"}
 _BLIND = {"trf": _NOT_REPEATED, "image-to-video": _ONE_WAY, "vibid": _IN_TURNS, "mpd": _IN_TURNS}
+_OTHERWISE = "up at once by the exact noise, otherwise than in the authors' code"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ def account(method: str, sampling: Sampling) -> Account:
     ran = METHODS[method].really(sampling)
     words = (word for word in sampling_words(ran).split(",") if word.partition("=")[0] not in _BLIND.get(method, ()))
     again = steps_down(path_of_trf(ran.steps)) - ran.steps if method == "trf" else 0
-    said = f"{again} steps taken again in jumps" if again else "without its jumps, which begin at 50 steps"
+    said = (
+        f"{again} steps taken again in jumps, {_OTHERWISE}" if again else "without its jumps, which begin at 50 steps"
+    )
     return Account(",".join(words), _evaluations(method, ran, again), said if method == "trf" else "")
 
 

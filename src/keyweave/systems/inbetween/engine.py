@@ -21,7 +21,7 @@ from keyweave.diffusion.samplers import steps_down
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
-from keyweave.models.adapters import is_for, matrices_of, read_adapter
+from keyweave.models.adapters import doubt_of, matrices_of, read_adapter
 from keyweave.models.devices import free_bytes
 from keyweave.models.loading import bytes_to_come, load
 from keyweave.systems.inbetween.anchoring import anchored
@@ -95,11 +95,7 @@ def generative(
     if adapter is not None:
         learnt = read_adapter(adapter)
         backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
-        if not is_for(learnt, model):
-            doubts.append(
-                f"The adapter {learnt.card.name} was learnt on {learnt.card.base}, whose weights are others than those "
-                f"of {model.name}: both directions may not agree on one motion."
-            )
+        doubts += filter(None, [doubt_of(learnt, model)])
     return _Generative(
         model.name, loaded, backward, sampling, fill, windows, memory, compile, keeper, chance, doubts=doubts
     )

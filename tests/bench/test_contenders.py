@@ -1,0 +1,92 @@
+"""Which adapter a method takes, and what is said of it."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from keyweave.base.errors import InputError
+from keyweave.base.progress import Event, Progress
+from keyweave.base.recipe import sha256_of_file
+from keyweave.bench.contenders import Contender, Learnt, contenders
+from keyweave.diffusion.exchange import temporal_layers
+from keyweave.models import finding
+from keyweave.models.adapters import Adapter, write_adapter
+from keyweave.models.card import ModelCard, write_card
+from keyweave.models.finding import find
+from keyweave.systems.inbetween.sampling import Sampling
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+WORDS: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
+CARD = ModelCard(name="back", kind="adapter", seed=0, steps=1, hours=0, trained=date(2026, 1, 1), base="big", **WORDS)
+
+
+def written(path: Path, unet: Any, *, rotated: bool = True, fits: tuple[str, ...] = ()) -> Path:
+    """Write an adapter of one layer."""
+    (layer, *_) = temporal_layers(unet)
+    weight = unet.get_submodule(layer).to_v.weight
+    path.parent.mkdir(exist_ok=True)
+    write_adapter(path, Adapter({layer: {"to_v": torch.ones_like(weight)}}, (layer,) * rotated, CARD, fits))
+    return path
+
+
+@pytest.fixture
+def learnt(model: Path, tiny_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Learnt:
+    """A model whose card names the embedded adapter `back`."""
+    monkeypatch.setattr(finding, "EMBEDDED", tmp_path)
+    written(tmp_path / "back" / "adapter.safetensors", tiny_video.unet)
+    write_card(tmp_path / "back", CARD)
+    card = CARD.model_copy(update={"kind": "image-to-video", "adapter": "back"})
+    return Learnt(replace(find(str(model)), card=card), Sampling(steps=1, guidance=(1, 1)), device="cpu")
+
+
+def only(name: str, learnt: Learnt, progress: Progress) -> Contender:
+    (found,) = contenders([name], learnt, progress=progress)
+    return found
+
+
+def test_left_alone_it_is_the_one_of_the_models_card(learnt: Learnt, tiny_video: Any, tmp_path: Path):
+    events: list[Event] = []
+    progress = Progress("bench", events.append)
+    taken = only("full", learnt, progress).models["adapter"]
+    assert taken.ref == "back"
+    assert taken.sha256 == sha256_of_file(tmp_path / "back" / "adapter.safetensors")
+    mine = written(tmp_path / "mine.safetensors", tiny_video.unet)
+    assert only("full", replace(learnt, adapter=str(mine)), progress).models["adapter"].ref == "mine.safetensors"
+    assert "adapter" not in only("average", learnt, progress).models
+    assert not events
+
+
+def test_one_of_another_model_is_said(learnt: Learnt, tiny_video: Any, tmp_path: Path):
+    events: list[Event] = []
+    other = written(tmp_path / "other.safetensors", tiny_video.unet, fits=("0" * 64,))
+    one = only("full", replace(learnt, adapter=str(other)), Progress("bench", events.append))
+    doubt = (
+        "The adapter back was learnt on big, whose weights are others than those of back: both directions may not "
+        "agree on one motion."
+    )
+    assert [event.text for event in events if event.kind == "warn"] == [doubt]
+    assert one.remark == doubt[:-1]
+
+
+def test_where_there_is_none_it_is_said(learnt: Learnt):
+    with pytest.raises(InputError) as caught:
+        contenders(["full"], replace(learnt, model=replace(learnt.model, card=None)))
+    assert caught.value.message == (
+        "The method full needs an adapter; --adapter names none, and neither does a card of the model."
+    )
+    with pytest.raises(InputError) as caught:
+        contenders(["no-rotation"], learnt)  # that of the card is for the method
+    assert caught.value.message == "The method no-rotation needs an adapter, and --unrotated names none."
+    assert caught.value.hint == "`keyweave train inbetween` makes one."
+
+
+def test_one_of_the_other_kind_is_refused(learnt: Learnt, tiny_video: Any, tmp_path: Path):
+    plain = written(tmp_path / "plain.safetensors", tiny_video.unet, rotated=False)
+    with pytest.raises(InputError, match=r"plain\.safetensors was learnt without rotated maps; full takes one with"):
+        contenders(["full"], replace(learnt, adapter=str(plain)))
+    with pytest.raises(InputError, match="back was learnt with rotated maps; no-rotation takes one without them"):
+        contenders(["no-rotation"], replace(learnt, unrotated="back"))
