@@ -228,7 +228,7 @@ def test_the_ablation_takes_no_turned_maps_and_learns_all_four(options: TuneOpti
 def test_it_goes_on_from_an_adapter(done: Path, options: TuneOptions, tmp_path: Path):
     begun = options.model_copy(update={"adapter": str(done / "adapter"), "steps": 3, "learning_rate": 0.002})
     said: list[str] = []
-    progress = Progress("test", lambda event: said.append(event.text) if event.kind == "warning" else None)
+    progress = Progress("test", lambda event: said.append(event.text) if event.kind == "warn" else None)
     card = tune(begun, tmp_path, progress)
     before = read_card(done / "adapter")
     assert card.scores["loss, before"] == before.scores["loss, after"]
