@@ -129,6 +129,15 @@ def test_a_generated_film_is_made_again_and_other_weights_are_refused(
     assert reports.report_on(film).keyframes == (0, 3)  # a film is measured without what made it
 
 
+def test_where_windows_meet_is_told_in_the_result(keyframes: tuple[Path, Path], tiny_folder: Path, one_thread: None):
+    """Of a clip of 4 frames two windows meet in the third, two thirds of the way: in a film of 12 steps after 8."""
+    for windows, places in ((1, []), (2, [8])):
+        more: dict[str, Any] = {"sampling": "steps=1,guidance=1", "duration": 1.625, "fps": 8, "windows": windows}
+        result = run_job(job(keyframes, "generative", model=str(tiny_folder), **more))
+        assert result.frames == 13
+        assert [seam.frame for seam in result.seams] == places
+
+
 def test_an_adapter_is_found_by_the_card_by_name_and_by_file(
     tiny_video: Any, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

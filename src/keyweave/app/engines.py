@@ -70,7 +70,7 @@ class Engine:
         for package in ("diffusers", "transformers"):
             need(package, f"the engine {self.name}")
         model = find(given.get("model", self.model), "image-to-video", progress=progress)
-        joins(frames_of(model), given.get("windows", 1))  # which refuses too many
+        _, *within, last = joins(frames_of(model), given.get("windows", 1))  # which refuses too many
         marks = {"model": model.mark()}
         adapter = given.pop("adapter", model.adapter)
         if adapter not in (None, NO_ADAPTER):
@@ -78,7 +78,7 @@ class Engine:
             marks["adapter"] = mark_adapter(adapter, path)
             given["adapter"] = path
         place = choose(given.get("device"), given.get("dtype"))
-        return Bound(self, given | {"model": model}, marks, place)
+        return Bound(self, given | {"model": model}, marks, place, tuple(Fraction(join, last) for join in within))
 
     def _refuse_others(self, options: OutputOptions) -> None:
         """Refuse an option that is for another engine."""
@@ -99,12 +99,14 @@ class Bound:
         handed: what it is handed, by name.
         marks: the models among that, as recipes know them.
         place: where it computes, if it learnt anything.
+        joins: shares of a gap between keyframes at which clips meet that it is made of.
     """
 
     row: Engine
     handed: dict[str, Any]
     marks: dict[str, ModelMark] = field(default_factory=dict)
     place: Place | None = None
+    joins: tuple[Fraction, ...] = ()
 
     def load(self, keeper: Keeper | None = None, *, chance: int = 0) -> Inbetweener:
         """Import the function, and load the models.

@@ -82,8 +82,9 @@ class Result:
         sidecar: the recipe beside it.
         notes: what the format could not keep, as sentences.
         timings: seconds by part.
-        seams: how it passes through the keyframes within it, as it was drawn; a format that loses loses after that.
-            The change of velocity, which takes a search for motion, is only in `keyweave report`.
+        seams: how it passes through the keyframes within it, and through the frames next to which clips meet that a
+            gap is made of, as it was drawn; a format that loses loses after that. The change of velocity, which takes a
+            search for motion, is only in `keyweave report`.
         loop: how it passes from its last frame to its first; None unless it is a loop of keyframes.
     """
 
@@ -168,14 +169,15 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
     reach, seed = plan.engine.row.reach, plan.recipe.seed
     film = plan.film
     frames = film.frames(engine, seed=seed, progress=progress, reach=reach)
-    walker = _walker(film)
+    places = _seams_of(plan)
+    walker = Walker() if places else None
     frames = walker.watch(frames) if walker else frames
     sound = film.sound()
     if job.output is None:
         heard = None if sound is None else Audio(np.concatenate(list(sound.blocks)), sound.rate)
         clip = Clip(np.stack(list(frames)), film.rate, heard)
         made = Result(plan.recipe, len(clip), film.size, clip.rate, timings=_timings(plan.began, planned), _clip=clip)
-        return replace(made, **_joins(film, walker))
+        return replace(made, **_passed(film, places, walker))
     written = write_clip(
         job.output,
         frames,
@@ -198,22 +200,25 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
         sidecar,
         written.notes,
         _timings(plan.began, planned),
-        **_joins(film, walker),
+        **_passed(film, places, walker),
     )
 
 
-def _walker(film: Film) -> Walker | None:
-    """Return what follows a film that has seams: keyframes within it, or a loop."""
-    has_seams = isinstance(film, KeyframeFilm) and (film.timeline.loop or len(film.keyframes()) > 2)
-    return Walker() if has_seams else None
+def _seams_of(plan: Plan) -> set[int]:
+    """Return the frames of keyframes and of clips that meet, where there is a seam among them; else none."""
+    film = plan.film
+    if not isinstance(film, KeyframeFilm):
+        return set()
+    places = film.keyframes().keys() | film.nearest(plan.engine.joins)
+    return set(places) if film.timeline.loop or len(places) > 2 else set()
 
 
-def _joins(film: Film, walker: Walker | None) -> dict[str, Any]:
+def _passed(film: Film, places: set[int], walker: Walker | None) -> dict[str, Any]:
     """Return how a film that was drawn passes through its seams."""
     if walker is None or not isinstance(film, KeyframeFilm):
         return {}
     loop = loop_seam(walker.walk) if film.timeline.loop else None
-    return {"seams": seams(walker.walk, film.keyframes()), "loop": loop}
+    return {"seams": seams(walker.walk, places), "loop": loop}
 
 
 def _seed(job: Job) -> int:

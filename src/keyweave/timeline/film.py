@@ -13,7 +13,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.timeline.renderer import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from keyweave.media.types import Frame, Sound
     from keyweave.protocols import Inbetweener
@@ -72,11 +72,22 @@ class KeyframeFilm:
 
     def to_draw(self) -> Iterator[Span]:
         """Yield the spans that an engine is needed for: some frame in them is neither of their two pictures."""
+        yield from (span for span, _ in self._drawn())
+
+    def nearest(self, shares: Sequence[Fraction]) -> set[int]:
+        """Return the frames that come closest to these shares of the way, in every span that is drawn."""
+        return {
+            min(frames, key=lambda tick: abs(frames[tick] - share)) for _, frames in self._drawn() for share in shares
+        }
+
+    def _drawn(self) -> Iterator[tuple[Span, dict[int, Fraction]]]:
+        """Yield the spans that an engine draws, with the frames in each and their shares of its way."""
         start = self.timeline.start
         for span, (first, after) in zip(self.timeline.spans, pairwise(self.timeline.ticks(self.rate)), strict=True):
-            shares = (span.progress_at(start + tick / self.rate) for tick in range(first + 1, after))
-            if not span.source.is_still and any(share not in (0, 1) for share in shares):
-                yield span
+            shown = {tick: span.progress_at(start + tick / self.rate) for tick in range(first + 1, after)}
+            drawn = {tick: share for tick, share in shown.items() if share not in (0, 1)}
+            if drawn and not span.source.is_still:
+                yield span, drawn
 
     def keyframes(self) -> dict[int, Frame]:
         """Return the keyframes by the number of the frame that shows them."""
