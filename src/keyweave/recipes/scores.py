@@ -52,6 +52,7 @@ class _Tally:
     forward: list[bool] = field(default_factory=list)
     kinds: list[bool] = field(default_factory=list)
     colors: list[bool] = field(default_factory=list)
+    told: list[bool] = field(default_factory=list)  # of colors, those that the first frame tells
     ways: list[bool] = field(default_factory=list)
     vectors: list[Floats] = field(default_factory=list)
 
@@ -67,9 +68,12 @@ class _Tally:
             if not is_clear(shot.scene):
                 continue
             (role,) = shot.scene.cast
-            for frame in np.flatnonzero(filled(truth_of(shot)) >= SEEN):
+            seen_well = filled(truth_of(shot)) >= SEEN
+            for frame in np.flatnonzero(seen_well):
                 self.kinds.append(int(kinds[row, frame]) == features.kinds.index(role.kind))
                 self.colors.append(int(colors[row, frame]) == features.colors.index(role.color))
+                if seen_well[0]:
+                    self.told.append(self.colors[-1])
 
     def scores(self, whose: str, real: Floats) -> dict[str, float]:
         """Return the shares, and the distance from real clips whose vectors these are."""
@@ -78,6 +82,7 @@ class _Tally:
             f"right way, {whose}": self.ways,
             f"kind, {whose}": self.kinds,
             f"color, {whose}": self.colors,
+            f"color told, {whose}": self.told,
         }
         shares = {name: float(np.mean(rows)) for name, rows in found.items() if rows}
         return {**shares, f"distance, {whose}": frechet_distance(np.concatenate(self.vectors), real)}
