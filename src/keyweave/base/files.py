@@ -155,7 +155,7 @@ def existing_file(path: Path) -> Path:
 def _refuse_protected(folder: Path) -> None:
     """Raise if a folder could be renamed but not removed, which would leave it lying beside what replaced it."""
     for place, _, _ in os.walk(folder):
-        if not os.access(place, os.W_OK | os.X_OK):
+        if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
 
 

@@ -72,22 +72,20 @@ class KeyframeFilm:
 
     def to_draw(self) -> Iterator[Span]:
         """Yield the spans that an engine is needed for: some frame in them is neither of their two pictures."""
-        yield from (span for span, _ in self._drawn())
+        yield from (span for span, drawn in self._drawn() if any(True for _ in drawn))
 
     def nearest(self, shares: Sequence[Fraction]) -> set[int]:
         """Return the frames that come closest to these shares of the way, in every span that is drawn."""
-        return {
-            min(frames, key=lambda tick: abs(frames[tick] - share)) for _, frames in self._drawn() for share in shares
-        }
+        spans = [frames for _, drawn in self._drawn() if (frames := dict(drawn))] if shares else []
+        return {min(frames, key=lambda tick: abs(frames[tick] - share)) for frames in spans for share in shares}
 
-    def _drawn(self) -> Iterator[tuple[Span, dict[int, Fraction]]]:
-        """Yield the spans that an engine draws, with the frames in each and their shares of its way."""
+    def _drawn(self) -> Iterator[tuple[Span, Iterator[tuple[int, Fraction]]]]:
+        """Yield the spans that move, with those of their frames that an engine draws and their shares of the way."""
         start = self.timeline.start
         for span, (first, after) in zip(self.timeline.spans, pairwise(self.timeline.ticks(self.rate)), strict=True):
-            shown = {tick: span.progress_at(start + tick / self.rate) for tick in range(first + 1, after)}
-            drawn = {tick: share for tick, share in shown.items() if share not in (0, 1)}
-            if drawn and not span.source.is_still:
-                yield span, drawn
+            if not span.source.is_still:
+                shown = ((tick, span.progress_at(start + tick / self.rate)) for tick in range(first + 1, after))
+                yield span, ((tick, share) for tick, share in shown if share not in (0, 1))
 
     def keyframes(self) -> dict[int, Frame]:
         """Return the keyframes by the number of the frame that shows them."""

@@ -140,11 +140,10 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
         ModelNotFound: the model is not at hand.
     """
     options = going_on(folder, options)
-    paths = _paths(options, progress)  # a wrong name is told before gigabytes are loaded
+    paths, begun = _paths(options, progress), begun_with(options)  # wrong names are told before gigabytes are loaded
     found, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
     reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, folder)
-    begun = begun_with(options)
     windows = _windows_of(found, shelf, reels, begun)
     refuse_others(folder, windows)  # before anything that it learnt from is cleared away
     with progress.part("clips", _ENCODING) as part:
@@ -184,23 +183,25 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
 
 def measured(options: TuneOptions, progress: Progress = SILENT) -> Measured:
     """Measure what a training would take, on noise instead of clips; nothing is kept."""
-    paths = _paths(options, progress)
+    paths, begun = _paths(options, progress), begun_with(options)
     clips = options.clips if options.videos == DRAWN else len(paths)
-    _, model = _model_of(options, progress)
+    found, model = _model_of(options, progress)
     cutting = cutting_of(options, model)
     scale = 2 ** (len(model.vae.config["block_out_channels"]) - 1)
     shape = (2, cutting.frames, model.vae.config["latent_channels"], *(side // scale for side in cutting.size[::-1]))
     told = torch.zeros(2, int(model.image_encoder.config.projection_dim))
     noise = Clips(torch.randn(shape), told, told)
     task = _task(options, model, noise, noise)
+    if begun:
+        begin_with(begun, task, found, progress)
     plan = plan_of(options.model_copy(update={"steps": options.steps or STEPS}))
-    found = estimate(task, plan)
-    steps = plan.steps if options.minutes is None else max(1, int(60 * options.minutes / found.seconds))
+    cost = estimate(task, plan)
+    steps = plan.steps if options.minutes is None else max(1, int(60 * options.minutes / cost.seconds))
     trained = sum(matrix.numel() for matrix in task.model.parameters())
     # Moments and averages are not there yet: three of the five copies that are counted.
-    size = _peak_bytes(model) + found.bytes * 3 // 5
+    size = _peak_bytes(model) + cost.bytes * 3 // 5
     whole = sum(weight.numel() for weight in model.unet.parameters())
-    return Measured(trained, whole, steps, found.seconds, size, clips)
+    return Measured(trained, whole, steps, cost.seconds, size, clips)
 
 
 def plan_of(options: TuneOptions) -> Plan:
