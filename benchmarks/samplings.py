@@ -2,10 +2,11 @@
 
     python benchmarks/samplings.py FOLDER [--pairs 24] [--method full] [--adapter REF] [--way steps=12,repeats=5 ...]
 
-Each way of sampling fills the same pairs of the drawn world's test split from the same noise; the measures are those of
-`keyweave bench inbetween` (docs/bench.md). A way is written as for `--sampling`. Clips are kept in FOLDER: stopped, the
-same command goes on, and ways that are added are made beside those that are there. curves.png has a line for each
-solver without repeats, over the evaluations of the network for one clip; samplings.md has all.
+Each way of sampling fills the same pairs of the drawn world's validation split from the same noise, so that nothing is
+chosen by the pairs that methods are compared on; the measures are those of `keyweave bench inbetween` (docs/bench.md).
+A way is written as for `--sampling`. Clips are kept in FOLDER: stopped, the same command goes on, and ways that are
+added are made beside those that are there. curves.png has a line for each solver without repeats, over the evaluations
+of the network for one clip; samplings.md has all.
 """
 
 import argparse
@@ -88,7 +89,7 @@ def main() -> None:
         given = Learnt(find(asked.model, "image-to-video"), Sampling(), asked.adapter)
         judge = find("toy-features", "features")
         findings = bench_inbetween(
-            toyworld_pairs(asked.pairs, others=OTHERS),
+            toyworld_pairs(asked.pairs, others=OTHERS, split="validation"),
             [contender(asked.method, way, given) for way in asked.way or WAYS],
             asked.folder / "cache",
             judge=Judge(load_features(judge), judge.mark()),

@@ -49,6 +49,14 @@ def test_more_pairs_begin_with_the_same():
     assert names[1][:2] == names[0]
 
 
+def test_splits_have_pairs_of_their_own():
+    test, validation = (toyworld_pairs(2, frames=3, size=(16, 16), split=split) for split in ("test", "validation"))
+    assert (test.name, validation.name) == ("toyworld", "toyworld, validation")
+    assert all(pair.name.startswith("validation clip ") for pair in validation.pairs)
+    films = [[pair.read().frames.tobytes() for pair in material.pairs] for material in (test, validation)]
+    assert not set(films[0]) & set(films[1])
+
+
 def test_videos_are_cut_from_keyframe_to_keyframe(videos: Path):
     events: list[Event] = []
     material = folder_pairs(videos, gap=5, frames=6, size=(8, 8), progress=Progress("x", events.append))

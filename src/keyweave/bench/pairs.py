@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyweave.media.types import Frame
-    from keyweave.toyworld.scenes import Scene
+    from keyweave.toyworld.scenes import Scene, Split
 
     Size = tuple[int, int]
     T = TypeVar("T")
@@ -99,16 +99,19 @@ class Material:
         )
 
 
-def toyworld_pairs(count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64)) -> Material:
-    """Take the first clips of the drawn world's test split whose actors are whole, inside the picture, at both ends."""
+def toyworld_pairs(
+    count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64), split: Split = "test"
+) -> Material:
+    """Take the first clips of a split of the drawn world whose actors are whole, inside the picture, at both ends."""
     _check(count, frames, size)
     found: list[Pair] = []
     for number in numbers():
         if len(found) == count + others:
             break
-        if _is_inside(truth_of(_shot(number, 2, size)).masks()):
-            found.append(Pair(f"test clip {number}", partial(_drawn, number, frames, size)))
-    return Material("toyworld", tuple(found[:count]), tuple(found[count:]), frames, size, RATE)
+        if _is_inside(truth_of(_shot(split, number, 2, size)).masks()):
+            found.append(Pair(f"{split} clip {number}", partial(_drawn, split, number, frames, size)))
+    name = "toyworld" if split == "test" else f"toyworld, {split}"
+    return Material(name, tuple(found[:count]), tuple(found[count:]), frames, size, RATE)
 
 
 def folder_pairs(
@@ -199,14 +202,14 @@ def _check(count: int, frames: int, size: Size) -> None:
         raise InputError(f"The size is {size[0]}x{size[1]}; both sides should be multiples of {_STEP}.")
 
 
-def _drawn(number: int, frames: int, size: Size) -> Footage:
-    shot = _shot(number, frames, size)
+def _drawn(split: Split, number: int, frames: int, size: Size) -> Footage:
+    shot = _shot(split, number, frames, size)
     return Footage(shot.frames, shot)
 
 
-def _shot(number: int, frames: int, size: Size) -> Shot[Scene]:
+def _shot(split: Split, number: int, frames: int, size: Size) -> Shot[Scene]:
     width, height = size
-    scene = scene_of("test", number, aspect=width / height)
+    scene = scene_of(split, number, aspect=width / height)
     return shoot(scene, frames=frames, width=width, height=height, truth=True)
 
 

@@ -14,8 +14,8 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.models import adapters
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard
-from keyweave.systems.inbetween.lineage import Begun, begin_with, begun_with
-from keyweave.systems.inbetween.train import ALL, BackwardTask, Clips
+from keyweave.systems.inbetween.lineage import Begun, begin_with, begun_with, refuse_unlike
+from keyweave.systems.inbetween.train import BackwardTask, Clips
 from keyweave.systems.inbetween.tuning import TuneOptions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,19 +67,24 @@ def test_a_branch_begins_where_the_adapter_ended(tiny: Any, earlier: Begun):
 
 
 def test_what_learns_otherwise_cannot_go_on(tiny: Any, earlier: Begun):
-    found: Any = SimpleNamespace(name="tiny")
-    learnt = earlier.adapter.differences
+    learnt, rotated = earlier.adapter.differences, earlier.adapter.rotated
     short = {layer: dict(list(row.items())[:1]) for layer, row in learnt.items()}
     small = {layer: {part: matrix[:1] for part, matrix in row.items()} for layer, row in learnt.items()}
-    for task, adapter in (
-        (task_of(tiny.unet, rotated=False), earlier.adapter),
-        (task_of(tiny.unet, rotated=False, parts=ALL), Adapter(learnt, (), CARD)),
-        (task_of(tiny.unet), Adapter(learnt, (), CARD)),
-        (task_of(tiny.unet), Adapter(short, earlier.adapter.rotated, CARD)),
-        (task_of(tiny.unet), Adapter(small, earlier.adapter.rotated, CARD)),
+    fewer = dict(list(learnt.items())[1:])
+    for asked, adapter in (
+        ({"no_rotation": True}, earlier.adapter),
+        ({"no_rotation": True, "trainable": "qkvo"}, Adapter(learnt, (), CARD)),
+        ({}, Adapter(learnt, (), CARD)),
+        ({}, Adapter(short, rotated, CARD)),
+        ({}, Adapter(small, rotated, CARD)),
+        ({}, Adapter(fewer, rotated, CARD)),
     ):
+        options = TuneOptions.model_validate({"videos": "x", **asked})
         with pytest.raises(InputError, match="cannot go on from the adapter earlier"):
-            begin_with(Begun(adapter, ""), task, found, SILENT)
+            refuse_unlike(Begun(adapter, ""), tiny.unet, options)
+    refuse_unlike(earlier, tiny.unet, TuneOptions(videos="x"))
+    same = TuneOptions.model_validate({"videos": "x", "no_rotation": True})
+    refuse_unlike(Begun(Adapter(learnt, (), CARD), ""), tiny.unet, same)
 
 
 def test_one_of_another_model_is_told(tiny: Any, earlier: Begun, monkeypatch: pytest.MonkeyPatch):

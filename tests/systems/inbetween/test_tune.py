@@ -239,8 +239,12 @@ def test_it_goes_on_from_an_adapter(done: Path, options: TuneOptions, tmp_path: 
     assert not any("adapter" in text for text in said)
     with pytest.raises(InputError, match="was begun with --adapter"):
         tune(begun.model_copy(update={"adapter": str(tmp_path / "adapter")}), tmp_path)
+    other = begun.model_copy(update={"no_rotation": True})
     with pytest.raises(InputError, match="cannot go on from the adapter"):  # a dry run tells it, too
-        measured(begun.model_copy(update={"no_rotation": True}))
+        measured(other)
+    with pytest.raises(InputError, match="cannot go on from the adapter"):
+        tune(other, tmp_path / "other")
+    assert not (tmp_path / "other").exists()  # before clips are encoded
 
 
 def test_less_memory_changes_no_gradient(options: TuneOptions, tiny: Any):

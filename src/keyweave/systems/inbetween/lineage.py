@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 from keyweave.base.errors import InputError
 from keyweave.base.recipe import sha256_of_file
+from keyweave.diffusion.exchange import temporal_layers
 from keyweave.models.adapters import Adapter, find_adapter, is_for, read_adapter
 from keyweave.models.card import ModelCard
 from keyweave.models.devices import hardware
 from keyweave.models.finding import is_folder
 from keyweave.systems.inbetween.footage import DRAWN
+from keyweave.systems.inbetween.train import PARTS
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from keyweave.base.progress import Progress
     from keyweave.models.finding import Found
     from keyweave.systems.inbetween.train import BackwardTask
@@ -43,29 +47,39 @@ def begun_with(options: TuneOptions) -> Begun | None:
     return Begun(read_adapter(path), sha256_of_file(path))
 
 
-def begin_with(begun: Begun, task: BackwardTask, found: Found, progress: Progress) -> None:
-    """Let a branch go on from an adapter.
+def refuse_unlike(begun: Begun, network: nn.Module, options: TuneOptions) -> None:
+    """Refuse an adapter that a training cannot go on from: one with other matrices, or which takes maps otherwise.
 
     Args:
         begun: the adapter.
-        task: with a branch that has learnt nothing.
-        found: the model that it belongs to.
-        progress: is told if the adapter was learnt on another.
+        network: whose branch would go on from it.
+        options: which of its matrices learn, and whether it takes maps.
 
     Raises:
-        InputError: it has other matrices, or takes maps otherwise.
+        InputError: it is such a one.
     """
     learnt = begun.adapter
-    wanted, given = (
-        {(layer, part): tuple(matrix.shape) for layer, row in rows.items() for part, matrix in row.items()}
-        for rows in (task.branch.weights, learnt.differences)
-    )
-    if wanted != given or set(learnt.rotated) != set(task.rotated):
+    given = {
+        (layer, part): tuple(matrix.shape) for layer, row in learnt.differences.items() for part, matrix in row.items()
+    }
+    layers = temporal_layers(network)
+    wanted = {
+        (layer, part): tuple(network.get_parameter(f"{layer}.{part}.weight").shape)
+        for layer in layers
+        for part in PARTS[options.trainable]
+    }
+    rotated = set() if options.no_rotation else set(layers)
+    if wanted != given or set(learnt.rotated) != rotated:
         raise InputError(
             f"The training cannot go on from the adapter {learnt.card.name}: it has other matrices than those that "
             f"learn here, or takes maps otherwise.",
             "Name one that was learnt with the same --trainable and --no-rotation, on a model with the same layers.",
         )
+
+
+def begin_with(begun: Begun, task: BackwardTask, found: Found, progress: Progress) -> None:
+    """Let a branch go on from an adapter that has its matrices; tell if that was learnt on another model."""
+    learnt = begun.adapter
     if not is_for(learnt, found):
         progress.warn(f"The adapter {learnt.card.name} was learnt on weights other than those of {found.name}.")
     task.branch.begin_with(learnt.differences)

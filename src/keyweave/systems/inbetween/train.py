@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 VALUES: tuple[str, ...] = ("to_v", "to_out.0")
 ALL: tuple[str, ...] = ("to_q", "to_k", *VALUES)
+PARTS = {"vo": VALUES, "qkvo": ALL}  # as --trainable names them
 _LEVELS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of noise at which it is measured
 
 

@@ -33,9 +33,9 @@ from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.encoded import Shelf, clear, joined, prepare, read
 from keyweave.systems.inbetween.footage import DRAWN, Cutting, find_footage, reels_of_clips, reels_of_scenes
 from keyweave.systems.inbetween.generate import between
-from keyweave.systems.inbetween.lineage import begin_with, begun_with, card_of
+from keyweave.systems.inbetween.lineage import begin_with, begun_with, card_of, refuse_unlike
 from keyweave.systems.inbetween.presets import PRESETS
-from keyweave.systems.inbetween.train import ALL, VALUES, BackwardTask, Clips, Noising
+from keyweave.systems.inbetween.train import PARTS, BackwardTask, Clips, Noising
 from keyweave.systems.inbetween.tuning import (
     STEPS,
     TuneOptions,
@@ -142,6 +142,8 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     options = going_on(folder, options)
     paths, begun = _paths(options, progress), begun_with(options)  # wrong names are told before gigabytes are loaded
     found, model = _model_of(options, progress)
+    if begun:
+        refuse_unlike(begun, model.unet, options)  # before clips are encoded
     cutting = cutting_of(options, model)
     reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, folder)
     windows = _windows_of(found, shelf, reels, begun)
@@ -193,6 +195,7 @@ def measured(options: TuneOptions, progress: Progress = SILENT) -> Measured:
     noise = Clips(torch.randn(shape), told, told)
     task = _task(options, model, noise, noise)
     if begun:
+        refuse_unlike(begun, model.unet, options)
         begin_with(begun, task, found, progress)
     plan = plan_of(options.model_copy(update={"steps": options.steps or STEPS}))
     cost = estimate(task, plan)
@@ -253,7 +256,7 @@ def _task(options: TuneOptions, model: VideoModel, clips: Clips, held_out: Clips
         held_out,
         scale=float(model.vae.config["scaling_factor"]),
         ids=(TOLD.fps - 1, TOLD.bucket, TOLD.augmentation),
-        parts=VALUES if options.trainable == "vo" else ALL,
+        parts=PARTS[options.trainable],
         rotated=not options.no_rotation,
         noising=Noising(untold=options.untold, levels=levels),
         checkpointing=options.checkpointing,
