@@ -5,8 +5,8 @@
 Each way of sampling fills the same pairs of the drawn world's validation split from the same noise, so that nothing is
 chosen by the pairs that methods are compared on; the measures are those of `keyweave bench inbetween` (docs/bench.md).
 A way is written as for `--sampling`. Clips are kept in FOLDER: stopped, the same command goes on, and ways that are
-added are made beside those that are there. curves.png has a line for each solver without repeats, over the evaluations
-of the network for one clip; samplings.md has all.
+added are made beside those that are there. curves.png has a line for each solver, of ways that are led as the presets
+are and repeat no step, over the evaluations of the network for one clip; samplings.md has all.
 """
 
 import argparse
@@ -30,15 +30,12 @@ from keyweave.systems.inbetween.sampling import Sampling
 SHOWN = ("frechet", "progress", "swept", "psnr", "found", "ends")
 PLAIN = "guidance=1"
 WAYS = (
-    *(f"steps={steps},solver={solver},{PLAIN}" for solver in ("euler", "multistep") for steps in (6, 12, 25, 50)),
-    *(f"steps={steps},solver=heun,{PLAIN}" for steps in (6, 12, 25)),
-    f"steps=12,repeats=2,{PLAIN}",
-    f"steps=12,repeats=5,{PLAIN}",
-    f"steps=25,repeats=5,{PLAIN}",
-    "steps=12",
-    "steps=25",
-    "steps=12,solver=multistep",
+    *(f"steps={steps}" for steps in (6, 8, 12, 25, 50)),
+    *(f"steps={steps},solver=multistep" for steps in (6, 12, 25)),
+    *(f"steps={steps},solver=heun" for steps in (4, 6, 12)),
     "steps=12,repeats=2",
+    "steps=25,repeats=5",
+    *(f"steps={steps},{PLAIN}" for steps in (12, 25, 50)),
 )
 OTHERS = 128
 
@@ -61,18 +58,18 @@ def rows(summary: Summary) -> list[dict[str, object]]:
 
 
 def lines(summary: Summary, key: str) -> list[Line]:
-    """Return a line for each solver, of the ways without repeats and guidance."""
+    """Return a line for each solver, of the ways that are led as the presets are, without repeats."""
     dots: dict[str, list[Point]] = {}
     for one in summary.findings.contenders:
         mean = summary.means[one.name].get(key)
-        if one.evaluations and mean and (sampling := parse_sampling(one.name)) and is_plain(sampling):
+        if one.evaluations and mean and (sampling := parse_sampling(one.name)) and is_led_once(sampling):
             dots.setdefault(sampling.solver, []).append(Point(one.evaluations, mean))
     return [Line(solver, sorted(some, key=lambda point: point.clips)) for solver, some in dots.items()]
 
 
-def is_plain(sampling: Sampling) -> bool:
-    """Tell whether a sampling neither repeats steps nor is led."""
-    return not sampling.repeats and max(sampling.guidance) == 1
+def is_led_once(sampling: Sampling) -> bool:
+    """Tell whether a sampling is led as the presets are, and repeats no step."""
+    return not sampling.repeats and sampling.guidance == Sampling().guidance
 
 
 def main() -> None:

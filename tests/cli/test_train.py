@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from keyweave.base.errors import InputError
 from keyweave.cli.main import main
 from keyweave.cli.train import shown
 from keyweave.models import finding
@@ -81,8 +82,12 @@ def test_a_budget_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capture
 
 def test_a_budget_is_kept_as_it_is(tmp_path: Path):
     assert kept_budget(tmp_path / "none", Budget) is None
-    keep_budget(tmp_path / "a", Budget(squares=3, seed=7, rises=(5, 9)))
-    assert kept_budget(tmp_path / "a", Budget) == Budget(squares=3, seed=7, rises=(5, 9))
+    budget = Budget(squares=3, seed=7, rises=(5, 9), noise=(220, 140))
+    keep_budget(tmp_path / "a", budget)
+    assert kept_budget(tmp_path / "a", Budget) == budget
+    (tmp_path / "a" / "budget.json").write_text('{"noise": [220]}')
+    with pytest.raises(InputError, match="is no budget of this training"):
+        kept_budget(tmp_path / "a", Budget)
 
 
 def test_a_dry_run_says_how_much_and_does_nothing(

@@ -24,6 +24,20 @@ def test_at_the_start_it_says_nothing_and_the_loss_is_that_of_the_target(task: V
         assert value == pytest.approx(1, abs=0.03)
 
 
+def test_it_learns_at_the_noise_that_is_asked_for():
+    """A network that says nothing misses noise / sqrt(sigma^2 + 1) in clips that are 0 everywhere."""
+    clips, seen = torch.zeros(2, FRAMES, 8, 8, 8), torch.zeros(2, TOLD)
+    for mean, spread in ((0.0, 0.0), (1.5, 0.0), (0.0, 1.0)):
+        one = VideoTask(
+            fresh_network(), latents=clips, seen=seen, scale=1.0, held_out=(clips, seen), noise=(mean, spread)
+        )
+        with torch.no_grad():
+            found = one.loss(range(16))[0]
+        even = torch.tensor([(0.5 + 0.6180339887498949 * number) % 1 for number in range(16)])
+        levels = (mean + spread * torch.distributions.Normal(0.0, 1.0).icdf(even)).exp()
+        assert float(found) == pytest.approx(float((1 / (levels**2 + 1)).mean()), rel=0.02)
+
+
 def test_a_sample_is_always_the_same(task: VideoTask):
     with torch.no_grad():
         one, again, other = (task.loss(samples)[0] for samples in ([3, 4], [3, 4], [5, 6]))

@@ -69,6 +69,7 @@ class Budget:
         seed: decides all chance.
         tested: how many test clips it is measured on in the end.
         rises: steps of the network at which it was finished, and taken up again.
+        noise: mean and spread of the logarithm of the noise that motion is learnt at, in hundredths.
     """
 
     squares: int = 1000
@@ -81,6 +82,12 @@ class Budget:
     seed: int = 0
     tested: int = 200
     rises: tuple[int, ...] = ()
+    noise: tuple[int, ...] = (120, 160)
+
+    def __post_init__(self) -> None:
+        """Refuse noise that is not two numbers."""
+        if len(self.noise) != 2:
+            raise ValueError(f"noise is a mean and a spread, two numbers; got {len(self.noise)}")
 
     def plan(self, stage: Learnt) -> Plan:
         """Return the numbers of a stage."""
@@ -198,6 +205,7 @@ def motion_task(folder: Path, budget: Budget) -> VideoTask:
         seen=said_of(encoder, processor, firsts),
         scale=scale_in(folder, budget),
         held_out=(others, said_of(encoder, processor, their_firsts)),
+        noise=(budget.noise[0] / 100, budget.noise[1] / 100),
         seed=budget.seed,
     )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
     from torch import Tensor
 FRAMES = 14
-_MEAN, _SPREAD = 1.2, 1.6  # of the logarithm of noise; where things go is decided at much
+NOISE = (1.2, 1.6)  # mean and spread of its logarithm; where things go is decided at much
 _UNTOLD = 0.1  # how often the network is told nothing, so that guidance can lead away from it
 _STILL = 0.25  # what a place counts that stays as it is; one that changes by the spread of latents counts 1 more
 _MEASURED, _TOGETHER = 96, 16
@@ -92,6 +92,7 @@ class VideoTask:
         seen: (N, D) what the image encoder says of their first frames.
         scale: brings latents to a spread of 1.
         held_out: the same two of clips that are never trained on.
+        noise: mean and spread of the logarithm of the noise that it learns at.
         seed: decides all chance.
     """
 
@@ -103,6 +104,7 @@ class VideoTask:
         seen: Tensor,
         scale: float,
         held_out: tuple[Tensor, Tensor],
+        noise: tuple[float, float] = NOISE,
         seed: int = 0,
     ) -> None:
         self._unet = unet
@@ -110,6 +112,7 @@ class VideoTask:
         self._clips = (latents, seen)
         self._held_out = held_out
         self._scale = scale
+        self._noise = noise
         self._seed = seed
         self._order = Order(len(latents), seed)
 
@@ -124,7 +127,8 @@ class VideoTask:
         latents, seen = (part[rows] for part in self._clips)
         # Consecutive samples get noise levels that are spread evenly: a golden ratio apart.
         even = np.array([(0.5 + 0.6180339887498949 * number) % 1 for number in samples])
-        sigma = torch.exp(_MEAN + _SPREAD * torch.special.ndtri(torch.from_numpy(even).float().clamp(1e-4, 1 - 1e-4)))
+        mean, spread = self._noise
+        sigma = torch.exp(mean + spread * torch.special.ndtri(torch.from_numpy(even).float().clamp(1e-4, 1 - 1e-4)))
         noise = torch.stack([gaussian(tuple(latents.shape[1:]), self._seed, "training", k) for k in samples])
         chances = [np.random.default_rng(derive(self._seed, "untold", number)).random() for number in samples]
         told = torch.tensor([chance >= _UNTOLD for chance in chances])

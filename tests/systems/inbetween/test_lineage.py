@@ -82,7 +82,7 @@ def test_what_learns_otherwise_cannot_go_on(tiny: Any, earlier: Begun):
         options = TuneOptions.model_validate({"videos": "x", **asked})
         with pytest.raises(InputError, match="cannot go on from the adapter earlier"):
             refuse_unlike(Begun(adapter, ""), tiny.unet, options)
-    refuse_unlike(earlier, tiny.unet, TuneOptions(videos="x"))
+    refuse_unlike(earlier, tiny.unet, TuneOptions.model_validate({"videos": "x"}))
     same = TuneOptions.model_validate({"videos": "x", "no_rotation": True})
     refuse_unlike(Begun(Adapter(learnt, (), CARD), ""), tiny.unet, same)
 
