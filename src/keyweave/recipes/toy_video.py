@@ -20,7 +20,7 @@ from keyweave.recipes.begun import autoencoder_of, begun, encoder_of, network_of
 from keyweave.recipes.details import DetailTask
 from keyweave.recipes.looks import LookTask, fresh_encoder, said_of
 from keyweave.recipes.scores import video_scores
-from keyweave.recipes.video import VideoTask, family_scheduler, fresh_network
+from keyweave.recipes.video import NOISE, VideoTask, family_scheduler, fresh_network
 from keyweave.training.journal import read
 from keyweave.training.loop import train, wait_for_all
 from keyweave.training.plan import Plan
@@ -82,7 +82,7 @@ class Budget:
     seed: int = 0
     tested: int = 200
     rises: tuple[int, ...] = ()
-    noise: tuple[int, ...] = (120, 160)
+    noise: tuple[int, ...] = tuple(round(100 * number) for number in NOISE)
 
     def __post_init__(self) -> None:
         """Refuse noise that is not two numbers."""
