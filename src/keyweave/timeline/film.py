@@ -81,11 +81,16 @@ class KeyframeFilm:
 
     def _drawn(self) -> Iterator[tuple[Span, Iterator[tuple[int, Fraction]]]]:
         """Yield the spans that move, with those of their frames that an engine draws and their shares of the way."""
-        start = self.timeline.start
         for span, (first, after) in zip(self.timeline.spans, pairwise(self.timeline.ticks(self.rate)), strict=True):
             if not span.source.is_still:
-                shown = ((tick, span.progress_at(start + tick / self.rate)) for tick in range(first + 1, after))
-                yield span, ((tick, share) for tick, share in shown if share not in (0, 1))
+                yield span, self._shares(span, range(first + 1, after))
+
+    def _shares(self, span: Span, frames: range) -> Iterator[tuple[int, Fraction]]:
+        """Yield those of a span's frames that show neither of its pictures, with their shares of the way."""
+        for tick in frames:
+            share = span.progress_at(self.timeline.start + tick / self.rate)
+            if share not in (0, 1):
+                yield tick, share
 
     def keyframes(self) -> dict[int, Frame]:
         """Return the keyframes by the number of the frame that shows them."""
