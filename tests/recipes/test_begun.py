@@ -1,6 +1,7 @@
 """Going on from a model that was made before."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from keyweave.recipes.begun import autoencoder_of, begin_with, begun, encoder_of
 from keyweave.recipes.toy_video import (
     HELD_OUT,
     Budget,
+    Learnt,
     assemble,
     look_task,
     motion_task,
@@ -58,13 +60,43 @@ def test_a_model_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path, 
     assert not list(tmp_path.iterdir())
 
 
-def test_only_clips_and_what_moves_are_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_clips_the_decoder_and_what_moves_are_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     begin_with(tmp_path, find("toy-video", "image-to-video"))
     done: list[str] = []
     monkeypatch.setattr(toy_video, "_learn", lambda folder, stage, *_: done.append(stage))
     monkeypatch.setattr(toy_video, "_encode", lambda *_: done.append("latents"))
     work(tmp_path, Budget())
-    assert done == ["latents", "motion"]
+    assert done == ["latents", "details", "motion"]
+
+
+def test_a_stage_of_no_steps_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begin_with(tmp_path, find("toy-video", "image-to-video"))
+    done: list[str] = []
+    monkeypatch.setattr(toy_video, "_task", lambda folder, stage, budget: SimpleNamespace(model=stage))
+    monkeypatch.setattr(toy_video, "train", lambda task, *_, **__: done.append(task.model))
+    monkeypatch.setattr(toy_video, "_keep", lambda *_: None)
+    monkeypatch.setattr(toy_video, "_encode", lambda *_: None)
+    work(tmp_path, Budget(details=0, motion=2))
+    assert done == ["motion"]
+
+
+def test_the_decoder_is_the_one_of_the_model_or_what_became_of_it(tmp_path: Path):
+    begin_with(tmp_path, find("toy-video", "image-to-video"))
+    learnt = trained_autoencoder(tmp_path, Budget(), "frames")
+    with torch.no_grad():
+        learnt.get_parameter("decoder.conv_out.bias").add_(1)
+    toy_video._keep(learnt, tmp_path / "details-5.safetensors")
+    cases: tuple[tuple[Budget, Learnt, int], ...] = (
+        (Budget(details=5), "details", 0),
+        (Budget(details=5), "frames", 1),
+        (Budget(details=0), "details", 1),
+    )
+    for budget, stage, difference in cases:
+        found = trained_autoencoder(tmp_path, budget, stage)
+        parts = zip(found.state_dict().items(), learnt.state_dict().values(), strict=True)
+        apart = {name: float((mine - theirs).abs().max()) for (name, mine), theirs in parts}
+        assert apart.pop("decoder.conv_out.bias") == pytest.approx(difference)
+        assert not any(apart.values())
 
 
 def test_what_was_learnt_before_has_no_steps(tmp_path: Path):
@@ -95,7 +127,7 @@ def test_the_network_begins_with_an_encoder_that_sees(tmp_path: Path):
 
 def test_the_encoder_of_a_model_that_is_gone_on_from_stays_as_it_is(tmp_path: Path):
     begin_with(tmp_path, find("toy-video", "image-to-video"))
-    found, budget = begun(tmp_path), Budget(clips=100, motion=1)
+    found, budget = begun(tmp_path), Budget(clips=100, details=0, motion=1)
     assert found is not None
     for split, count in (("train", 100), ("validation", HELD_OUT)):
         for first in range(0, count, latents.TOGETHER):

@@ -7,7 +7,8 @@ import torch
 from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_tensor
 from keyweave.recipes.autoencoder import fresh_autoencoder, likeness
-from keyweave.recipes.details import DetailTask, moving
+from keyweave.recipes.details import DetailTask, importance
+from keyweave.recipes.scores import truth_of
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 
@@ -43,13 +44,33 @@ def test_frames_go_with_their_own_latents(task: DetailTask):
     assert notes["psnr"] > 15
 
 
-def test_what_moves_counts_more():
-    clip = np.full((3, 2, 4, 3), 100, np.uint8)
-    clip[1, 0, 0] = (100, 228, 100)
-    weight = moving(clip)
-    assert weight.mean() == pytest.approx(1)
-    assert weight[0, 0] / weight[1, 1] == pytest.approx((0.25 + 128 / 255) / 0.25)
-    assert np.ptp(weight.ravel()[1:]) == 0
+def test_actors_count_more_and_pale_ones_most():
+    clip, mask = np.full((3, 4, 6, 3), 100, np.uint8), np.zeros((4, 6), bool)
+    mask[1, 2] = mask[1, 3] = True
+    for change, more in ((102, 0.5 / 0.4), (255, 0.5 / 0.8), (10, 0.5 / 0.2)):
+        clip[1, 1, 2] = clip[1, 1, 3] = (100, 100, 0)
+        clip[2, 1, 2] = clip[2, 1, 3] = (100, 100, change)
+        clip[0, 1, 2] = clip[0, 1, 3] = (100, 100, change // 2)
+        clip[1, 0, 0] = 200  # something else changes there, which says nothing of the actor
+        weight = importance(clip, mask)
+        assert weight.mean() == pytest.approx(1)
+        assert np.ptp(weight[mask]) == np.ptp(weight[~mask]) == 0
+        assert weight[1, 2] / weight[0, 0] == pytest.approx((0.25 + more) / 0.25)
+    assert np.array_equal(importance(clip, np.zeros((4, 6), bool)), np.ones((4, 6), np.float32))
+
+
+def test_a_fault_in_an_actor_costs_more_than_elsewhere():
+    """The same fault is laid over actors, and over as many places where none is."""
+    shots = [shoot(scene_of("train", number), truth=True) for number in range(2)]
+    for shot in shots:
+        mask = truth_of(shot).masks()[0].any(axis=0)
+        weight = torch.from_numpy(importance(shot.frames, mask))[None, None]
+        real = to_tensor(shot.frames[:1])
+        costs = []
+        for places in (mask, np.flip(mask, axis=1) & ~mask):
+            at = torch.from_numpy(places.copy())[None, None]
+            costs.append(float(likeness(real + 0.2 * at, real, weight)) / int(places.sum()))
+        assert costs[0] > 2 * costs[1]
 
 
 def test_weights_of_one_change_nothing():

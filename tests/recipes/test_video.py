@@ -35,7 +35,8 @@ def test_it_learns_at_the_noise_that_is_asked_for():
             found = one.loss(range(16))[0]
         even = torch.tensor([(0.5 + 0.6180339887498949 * number) % 1 for number in range(16)])
         levels = (mean + spread * torch.distributions.Normal(0.0, 1.0).icdf(even)).exp()
-        assert float(found) == pytest.approx(float((1 / (levels**2 + 1)).mean()), rel=0.02)
+        counted = float(emphasis(clips).mean())
+        assert float(found) == pytest.approx(counted * float((1 / (levels**2 + 1)).mean()), rel=0.02)
 
 
 def test_a_sample_is_always_the_same(task: VideoTask):
@@ -62,12 +63,25 @@ def test_all_of_it_learns(task: VideoTask):
 
 def test_what_moves_counts_more_and_the_same_in_all_frames():
     clips = torch.zeros(2, FRAMES, 8, 4, 4)
-    clips[0, 3, :, 1, 2] = 1.5  # somebody passes by
+    clips[0, 3, :, 1:] = 1.4  # somebody passes by, in twelve places
+    clips[0, 3, :, 1, 2] = 2.0
+    clips[0, 3, :, 1, 3] = 0.8
     clips[1] += 7  # nothing happens
     weight = emphasis(clips)
     assert weight.shape == (2, 1, 1, 4, 4)
-    torch.testing.assert_close(weight.mean((3, 4)), torch.ones(2, 1, 1))
-    assert torch.equal(weight[1], torch.ones(1, 1, 4, 4))
-    there, elsewhere = weight[0, 0, 0, 1, 2], weight[0, 0, 0, 0, 0]
-    assert there / elsewhere == pytest.approx((0.25 + 1.5) / 0.25)
-    assert (weight[0, 0, 0] == elsewhere).sum() == 15
+    assert float(weight[0].mean()) == pytest.approx(1)
+    elsewhere = weight[0, 0, 0, 0, 0]
+    for place, change in (((1, 2), 2.0), ((1, 3), 0.8), ((2, 2), 1.4)):
+        assert weight[0, 0, 0, *place] / elsewhere == pytest.approx((0.25 + change) / 0.25)
+    assert (weight[0, 0, 0, 0] == elsewhere).all()
+    assert torch.equal(weight[1], torch.full((1, 1, 4, 4), 1.4 / 0.4))
+
+
+def test_a_pale_actor_counts_as_much_as_another():
+    clips = torch.zeros(4, FRAMES, 8, 4, 4)
+    for row, change in zip(clips, (1.4, 0.7, 0.2, 3.0), strict=True):
+        row[3, :, 1:] = change
+    usual, pale, hardly, strong = emphasis(clips)
+    torch.testing.assert_close(pale, 2 * usual)
+    assert float(hardly.mean()) == pytest.approx(1.4 / 0.4)  # no more than that: it may be nobody
+    assert float(strong.mean()) == pytest.approx(1.4 / 1.6)

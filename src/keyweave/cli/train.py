@@ -131,14 +131,14 @@ def _plan_video(args: argparse.Namespace, processes: int, progress: Progress) ->
     progress.say("Measuring how fast this machine is.")
     found = measure(args.seed)
     budget = found.budget(args.minutes, processes, args.seed, going_on=args.begun is not None)
-    autoencoder = f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames, "
-    autoencoder += f"{budget.details} of the decoder alone"
+    autoencoder = f"autoencoder: {budget.squares} steps on squares, {budget.frames} on whole frames"
     first = () if args.begun else (autoencoder, f"image encoder: {budget.looks} steps of 128 first frames")
     _tell(
         args,
         {**vars(budget), "processes": processes, "bytes": found.bytes},
         *first,
         f"clips encoded: {budget.clips:,}",
+        f"decoder alone: {budget.details} steps of 8 frames",
         f"motion: {budget.motion} steps of 24 clips",
         f"{args.minutes:g} minutes with {processes} processes of about {size_words(2 * found.bytes)} each",
     )

@@ -48,20 +48,21 @@ class Measured:
     bytes: int
 
     def budget(self, minutes: float, processes: int, seed: int, *, going_on: bool = False) -> Budget:
-        """Return what fits into a time; going on from a model, all of it is for clips and motion."""
+        """Return what fits into a time; going on from a model, all of it is for its decoder, clips and motion."""
         all_of_it = sum(STAGES[stage] for stage in GOING_ON) if going_on else 1.0
         seconds = 60 * minutes * processes / all_of_it
         clips = max(_FEWEST_CLIPS, 100 * int(seconds * STAGES["latents"] / self.clip / 100))
+        details = max(1, int(seconds * STAGES["details"] / self.details))
         motion = max(1, int(seconds * STAGES["motion"] / self.motion))
         tested = min(200, max(8, int(_TESTED * minutes)))
         if going_on:
-            none = dict.fromkeys(("squares", "frames", "details", "looks"), 0)
-            return Budget(**none, clips=clips, motion=motion, seed=seed, tested=tested)
+            none = dict.fromkeys(("squares", "frames", "looks"), 0)
+            return Budget(**none, clips=clips, details=details, motion=motion, seed=seed, tested=tested)
         return Budget(
             squares=max(1, int(seconds * STAGES["squares"] / self.squares)),
             frames=max(1, int(seconds * STAGES["frames"] / self.frames)),
             clips=clips,
-            details=max(1, int(seconds * STAGES["details"] / self.details)),
+            details=details,
             looks=max(1, int(seconds * STAGES["looks"] / self.looks)),
             motion=motion,
             seed=seed,

@@ -48,7 +48,7 @@ STAGES: dict[Stage, float] = {
     "looks": 0.09,
     "motion": 0.5,
 }
-GOING_ON: tuple[Stage, ...] = ("latents", "motion")  # what is done where a model is there already
+GOING_ON: tuple[Stage, ...] = ("latents", "details", "motion")  # what is done where a model is there already
 LEARNT: tuple[Learnt, ...] = ("squares", "frames", "details", "looks", "motion")
 HELD_OUT = 200  # clips of the validation split, as latents
 _SQUARE, _WHOLE, _SQUARES = 32, 64, 4  # squares are cut out of several frames of each clip
@@ -108,12 +108,15 @@ def work(folder: Path, budget: Budget, *, share: tuple[int, int] = (0, 1), progr
     """Do all stages that are not done yet.
 
     Args:
-        folder: where everything is kept; with a model to go on from (`begin_with`), only what moves is learnt.
+        folder: where everything is kept; with a model to go on from (`begin_with`), only its decoder and what moves are
+            learnt, and none of a stage leaves it out.
         budget: how much of each stage.
         share: which of how many processes this is; all of them call this.
         progress: a part for each stage.
     """
-    stages: tuple[Stage, ...] = tuple(STAGES) if begun(folder) is None else GOING_ON
+    stages: tuple[Stage, ...] = tuple(STAGES)
+    if begun(folder):
+        stages = tuple(stage for stage in GOING_ON if stage == "latents" or vars(budget)[stage])
     whole = sum(STAGES[stage] for stage in stages)
     for stage in stages:
         with progress.part(stage, STAGES[stage] / whole) as part:
@@ -177,9 +180,9 @@ def _encode(folder: Path, budget: Budget, share: tuple[int, int], progress: Prog
 
 
 def trained_autoencoder(folder: Path, budget: Budget, stage: Learnt) -> AutoencoderKLTemporalDecoder:
-    """Return the autoencoder as it was after a stage, or that of the model which is gone on from."""
+    """Return the autoencoder as it was after a stage; before details, that of the model which is gone on from."""
     found = begun(folder)
-    if found:
+    if found and (stage != "details" or not budget.details):
         return autoencoder_of(found)
     return _filled(fresh_autoencoder(budget.seed), folder / f"{stage}-{vars(budget)[stage]}.safetensors")
 
@@ -242,7 +245,7 @@ def finish(folder: Path, budget: Budget, judge: ToyFeatures, progress: Progress 
         scores = video_scores(model, judge, budget.tested, progress=progress)
         found = begun(folder)
         before = found.card if found else None
-        learnt = [stage for stage in LEARNT if found is None or stage in GOING_ON]
+        learnt = [stage for stage in LEARNT if found is None or (stage in GOING_ON and vars(budget)[stage])]
         journals = {stage: read(folder / stage / "journal.jsonl") for stage in learnt}
         hours = sum(row["seconds"] for rows in journals.values() for row in rows) / 3600
         return write_card(
