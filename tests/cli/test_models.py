@@ -88,6 +88,18 @@ def test_show(judge: Path, capsys: pytest.CaptureFixture[str]):
     assert rows(capsys.readouterr().out)[0]["card"]["name"] == "toy-judge"
 
 
+def test_what_is_shown_stands_in_two_columns(capsys: pytest.CaptureFixture[str]):
+    """Names of scores are long; one of them was longer than the first column."""
+    assert main(["models", "show", "toy-video"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split("  ")[0] for line in lines]
+    assert "frames with a clear actor" in names
+    width = max(map(len, names)) + 2
+    for name, line in zip(names, lines, strict=True):
+        assert line.startswith(name + " " * (width - len(name)))
+        assert not line[width].isspace()
+
+
 def test_show_a_folder_without_a_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "unet"
     folder.mkdir()

@@ -102,9 +102,10 @@ def _show(args: argparse.Namespace) -> int:
     scores = card.pop("scores", {})
     for name in ("keyweave model", "files", "name", "kind"):
         card.pop(name, None)
-    for name, value in (row | card | scores).items():
-        if value is not None:
-            print(f"{name.replace('_', ' '):<22}{_words(name, value)}")
+    told = {name: value for name, value in (row | card | scores).items() if value is not None}
+    width = max(22, *(len(name) + 2 for name in told))
+    for name, value in told.items():
+        print(f"{name.replace('_', ' '):<{width}}{_words(name, value)}")
     return 0
 
 
