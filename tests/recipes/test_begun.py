@@ -69,7 +69,7 @@ def test_clips_the_decoder_and_what_moves_are_left_to_do(tmp_path: Path, monkeyp
     assert done == ["latents", "details", "motion"]
 
 
-def test_a_stage_of_no_steps_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_steps_of_details_are_left_out_and_no_motion_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     begin_with(tmp_path, find("toy-video", "image-to-video"))
     done: list[str] = []
     monkeypatch.setattr(toy_video, "_task", lambda folder, stage, budget: SimpleNamespace(model=stage))
@@ -78,6 +78,8 @@ def test_a_stage_of_no_steps_is_left_out(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(toy_video, "_encode", lambda *_: None)
     work(tmp_path, Budget(details=0, motion=2))
     assert done == ["motion"]
+    with pytest.raises(InputError, match="needs steps of 1 or more"):
+        work(tmp_path, Budget(details=0, motion=0))
 
 
 def test_the_decoder_is_the_one_of_the_model_or_what_became_of_it(tmp_path: Path):

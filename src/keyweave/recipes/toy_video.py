@@ -109,14 +109,14 @@ def work(folder: Path, budget: Budget, *, share: tuple[int, int] = (0, 1), progr
 
     Args:
         folder: where everything is kept; with a model to go on from (`begin_with`), only its decoder and what moves are
-            learnt, and none of a stage leaves it out.
+            learnt; no steps of details leave its decoder as it is.
         budget: how much of each stage.
         share: which of how many processes this is; all of them call this.
         progress: a part for each stage.
     """
     stages: tuple[Stage, ...] = tuple(STAGES)
     if begun(folder):
-        stages = tuple(stage for stage in GOING_ON if stage == "latents" or vars(budget)[stage])
+        stages = tuple(stage for stage in GOING_ON if stage != "details" or budget.details)
     whole = sum(STAGES[stage] for stage in stages)
     for stage in stages:
         with progress.part(stage, STAGES[stage] / whole) as part:
