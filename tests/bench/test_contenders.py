@@ -70,6 +70,9 @@ def test_one_of_another_model_is_said(learnt: Learnt, tiny_video: Any, tmp_path:
     )
     assert [event.text for event in events if event.kind == "warn"] == [doubt]
     assert one.remark == doubt[:-1]
+    both = only("full", replace(learnt, adapter=str(other), finish=True), Progress("bench", events.append))
+    assert both.finish
+    assert both.remark == f"finished with the keyframes' colours and detail; {doubt[:-1]}"
 
 
 def test_where_there_is_none_it_is_said(learnt: Learnt):

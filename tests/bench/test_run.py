@@ -1,6 +1,7 @@
 """The run: what is made once is not made again, and what decides a clip decides its place in the cache."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from keyweave.base.errors import Cancelled, InputError
 from keyweave.base.progress import Progress
 from keyweave.base.recipe import ModelMark
+from keyweave.bench import run
 from keyweave.bench.contenders import Contender, contenders
+from keyweave.bench.finishing import finished
 from keyweave.bench.kept import Kept
 from keyweave.bench.pairs import Material, toyworld_pairs
 from keyweave.bench.run import Findings, Judge, bench_inbetween, together
@@ -106,6 +109,23 @@ def test_who_is_beside_a_pair_does_not_matter(material: Material, tmp_path: Path
     assert alone.batches == [1] * 10
     for other in (kept, single):
         np.testing.assert_array_equal(other.values["counting"]["psnr"], found.values["counting"]["psnr"])
+
+
+def test_what_is_finished_is_the_same_clips_with_the_keyframes_colours_and_detail(
+    material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    one, again, other = Counting(), Counting(), Counting()
+    raw = filled(material, tmp_path, one)
+    done = bench_inbetween(material, [replace(again.contender, finish=True)], tmp_path)
+    assert again.clips == 0
+    ends = [pair.read().frames[[0, -1]] for pair in material.pairs]
+    for plain, clip, (first, last) in zip(raw.clips["counting"], done.clips["counting"], ends, strict=False):
+        np.testing.assert_array_equal(clip, finished(plain, first, last))
+        assert not np.array_equal(clip, plain)
+    assert np.all(done.values["counting"]["psnr"] > raw.values["counting"]["psnr"])  # they were half as light
+    monkeypatch.setattr(run, "finished", lambda *_: pytest.fail("it is kept"))
+    kept = bench_inbetween(material, [replace(other.contender, finish=True)], tmp_path)
+    np.testing.assert_array_equal(kept.values["counting"]["psnr"], done.values["counting"]["psnr"])
 
 
 def test_as_many_pairs_at_once_as_their_size_lets():

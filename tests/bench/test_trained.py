@@ -39,7 +39,8 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[TuneOptions]:
     """What is asked of `tune`, which then only leaves a file."""
     asked: list[TuneOptions] = []
 
-    def leave(options: TuneOptions, folder: Path, progress: Progress) -> None:
+    def leave(options: TuneOptions, folder: Path, progress: Progress, *, latents: Path) -> None:
+        assert latents == folder.parent / "latents"  # clips are encoded once for all
         asked.append(options)
         (folder / "adapter").mkdir(parents=True)
         (folder / "adapter" / FILE).touch()

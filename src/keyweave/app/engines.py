@@ -142,7 +142,7 @@ ENGINES: dict[str, Engine] = {
             "generative",
             "A video model invents the motion from both pictures at once. For what goes far, turns or appears.",
             "keyweave.systems.inbetween.engine:generative",
-            takes=("model", "adapter", "sampling", "windows", "memory", "compile", "device", "dtype"),
+            takes=("model", "adapter", "sampling", "windows", "memory", "compile", "no_detail", "device", "dtype"),
             model="toy-video",
             fills="flow",
             opaque=True,

@@ -51,6 +51,7 @@ _ABSENT = {
     for paper in ("FILM", "DynamiCrafter")
 }
 NAMES = (*METHODS, *_CLASSICAL, CEILING)
+_FINISHED = "finished with the keyframes' colours and detail"
 _TAKEN = (*NAMES, "real")
 
 
@@ -71,6 +72,7 @@ class Contender:
         method: of which this is one of several trainings; without it, its own name.
         clips: how many it was learnt from, for this benchmark.
         evaluations: of the network for each clip.
+        finish: whether its clips are given the colours and the detail of the keyframes, as the engine does.
         remark: what else is to be said of it.
     """
 
@@ -85,6 +87,7 @@ class Contender:
     method: str = ""
     clips: int | None = None
     evaluations: int | None = None
+    finish: bool = False
     remark: str = ""
 
     @property
@@ -106,6 +109,7 @@ class Learnt:
         dtype: how precisely.
         chunk: frames that are decoded at once; all without.
         in_turn: branches one after the other, where memory is short.
+        finish: what they make, as the engine does: give it the colours and the detail of the keyframes.
     """
 
     model: Found
@@ -116,6 +120,7 @@ class Learnt:
     dtype: str | None = None
     chunk: int | None = None
     in_turn: bool = False
+    finish: bool = False
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -290,7 +295,8 @@ def _generative(
         method=name,
         clips=clips,
         evaluations=ran.evaluations,
-        remark="; ".join(filter(None, (ran.jumps, doubt.rstrip(".")))),
+        finish=learnt.finish,
+        remark="; ".join(filter(None, (ran.jumps, _FINISHED * learnt.finish, doubt.rstrip(".")))),
     )
 
 

@@ -75,7 +75,7 @@ MEASURES = (
 def pinned(made: Frame, real: Frame) -> Frame:
     """Return the film of a made clip (F, H, W, 3): as it is, but with the keyframes themselves at its ends.
 
-    The engine `generative` also shifts colours towards the keyframes; here methods are compared as they are.
+    What else the engine `generative` does to its clips is done before, and only if that was asked for.
     """
     return np.concatenate([real[:1], made[1:-1], real[-1:]])
 

@@ -15,6 +15,7 @@ from keyweave.base.recipe import InputMark, Recipe
 from keyweave.base.seeds import derive
 from keyweave.base.version import VERSION
 from keyweave.bench.contenders import Contender
+from keyweave.bench.finishing import MADE, finished
 from keyweave.bench.kept import Kept
 from keyweave.bench.measures import MEASURES, judged, measure, pinned
 from keyweave.bench.standard import Looks
@@ -175,7 +176,19 @@ class _Batch:
             for k, clip in zip(new, fresh, strict=True):
                 kept.keep_clip(digests[k], clip)
                 clips[k] = clip
-        return _Made([clip for clip in clips if clip is not None], digests)
+        made = _Made([clip for clip in clips if clip is not None], digests)
+        return self._finished(made, kept) if one.finish else made
+
+    def _finished(self, made: _Made, kept: Kept) -> _Made:
+        digests = [hashlib.sha256(f"{digest} finished {MADE}".encode()).hexdigest() for digest in made.digests]
+        clips = []
+        for digest, clip, footage in zip(digests, made.clips, self.footages, strict=True):
+            done = kept.clip(digest)
+            if done is None:
+                done = finished(clip, footage.frames[0], footage.frames[-1])
+                kept.keep_clip(digest, done)
+            clips.append(done)
+        return _Made(clips, digests)
 
     def films(self, made: _Made) -> list[Frame]:
         return [pinned(clip, one.frames) for clip, one in zip(made.clips, self.footages, strict=True)]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from keyweave.models.loading import VideoModel
     from keyweave.systems.inbetween.footage import Cutting
 
+_LATENTS = "latents"  # of the clips, encoded once for all trainings
 _NAMED = 12  # letters of a checksum in a folder's name
 _SHARE = 0.5  # of the work: 500 steps look about as often as it takes to fill 100 pairs
 
@@ -136,7 +137,7 @@ def school(
         with progress.part("training", _SHARE) as whole:
             for plan in to_do:
                 with whole.part(plan.title, 1 / len(to_do)) as part:
-                    tune(plan.options, plan.place, part)
+                    tune(plan.options, plan.place, part, latents=folder / _LATENTS)
     return [Pupil(plan.title, plan.method, plan.options.clips, plan.adapter) for plan in plans]
 
 

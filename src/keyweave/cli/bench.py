@@ -86,6 +86,7 @@ def build(name: str) -> Parser:
     )
     add("--frames", type=int, metavar="N", help="of each clip (default: as the model's; 14 without)")
     add("--size", metavar="WxH", help="of each clip (default: 64x64; of a folder, as its first video)")
+    add("--finish", action="store_true", help="give generated clips the keyframes' colours and detail, as engines do")
     add("--fid", type=Path, metavar="FILE", help="measure FID, with weights of its network in safetensors")
     add("--fvd", type=Path, metavar="FILE", help="measure FVD, likewise")
     add("--sheets", type=int, default=8, metavar="N", help="how many first pairs to show (default: 8)")
@@ -171,7 +172,7 @@ def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
     model = find(args.model, "image-to-video", progress=progress)
     low = args.memory == "low"
     chunk = _LOW_CHUNK if low and args.chunk is None else args.chunk
-    return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, chunk, in_turn=low)
+    return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, chunk, low, args.finish)
 
 
 def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, progress: Progress) -> list[Pupil]:

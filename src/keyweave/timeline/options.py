@@ -73,6 +73,9 @@ Memory = Annotated[
     Field(description="whether it works in small parts, which takes less memory and more time"),
 ]
 Compile = Annotated[bool, Field(description="compile its network first: minutes once, then faster")]
+NoDetail = Annotated[
+    bool, Field(description="leave its frames as smooth as the model draws them, without the keyframes' detail")
+]
 Device = Annotated[
     str | None,
     Field(

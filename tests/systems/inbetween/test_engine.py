@@ -17,6 +17,7 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.seeds import derive
 from keyweave.classical.crossfade import crossfade
+from keyweave.classical.detail import detailed
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
@@ -52,11 +53,32 @@ def grid(count: int) -> list[Fraction]:
 def test_on_the_grid_it_is_what_the_model_made(tiny_folder: Path, tiny_video: Any, fill: Any):
     first, last = picture(1), picture(2)
     frames = int(tiny_video.unet.config["num_frames"])
-    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32", chance=5)
+    draw = generative(
+        model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32", chance=5, no_detail=True
+    )
     found = np.stack(list(draw(first, last, grid(frames), seed=5, progress=SILENT)))
     ends = [to_tensor(one.pixels)[None] for one in (first, last)]
     due = anchored(between(tiny_video, *ends, seed=5, sampling=QUICK), *ends)[0]
     assert np.abs(found.astype(int) - to_frames(due)[1:-1]).max() <= 1
+
+
+def test_what_the_keyframes_lose_in_the_model_is_carried_into_the_frames_between(
+    tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Against the function itself, on a film twice as large as the model draws it; colours and all else stay."""
+    monkeypatch.setattr(engine, "working_size", lambda *_: (32, 32))
+    first, last = picture(1, 64, 64, 4).pixels, picture(2, 64, 64, 4).pixels
+    first[..., 3] = last[..., 3] = 255
+    plain: dict[str, Any] = {"model": find(str(tiny_folder)), "sampling": QUICK, "fill": fill, "dtype": "float32"}
+    made: list[Any] = []
+    monkeypatch.setattr(engine, "detailed", lambda *a: made.append(a) or detailed(*a))
+    found = list(generative(**plain)(Image(first), Image(last), grid(4), seed=5, progress=SILENT))
+    ((frames, *ends),) = made
+    assert [np.array_equal(*pair) for pair in zip(ends, (first, last), strict=True)] == [True, True]
+    assert np.array_equal(found, list(detailed(frames, first, last))[1:-1])
+    smooth = list(generative(**plain, no_detail=True)(Image(first), Image(last), grid(4), seed=5, progress=SILENT))
+    assert len(made) == 1
+    assert np.array_equal(smooth, frames[1:-1])
 
 
 def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny_folder: Path, fill: Any):

@@ -75,7 +75,7 @@ def test_options_write_and_read_their_own_json():
         "fps": "24000/1001", "size": "640x360", "fit": "crop", "crf": 20, "frames": None, "duration": "125/2",
         "at": None, "easing": ["linear"], "loop": False, "ping_pong": False, "linear_light": False, "raft": None,
         "model": None, "adapter": None, "sampling": sampling_words(PRESETS["draft"]), "windows": 1, "memory": "auto",
-        "compile": False, "device": None, "dtype": None,
+        "compile": False, "no_detail": False, "device": None, "dtype": None,
     }  # fmt: skip
     assert InbetweenOptions.model_validate(row) == wish
 

@@ -144,6 +144,18 @@ def test_the_same_again_is_the_same_and_what_is_encoded_stays(done: Path, option
         assert path.read_bytes() == (done / "latents" / path.name).read_bytes()
 
 
+def test_latents_that_are_shared_are_neither_made_twice_nor_cleared(done: Path, options: TuneOptions, tmp_path: Path):
+    shared = tmp_path / "shared"
+    shutil.copytree(done / "latents", shared)
+    (shared / "of-another-training.safetensors").write_bytes(b"x")
+    before = {path.name: path.stat().st_mtime_ns for path in shared.iterdir()}
+    tune(options, tmp_path / "run", latents=shared)
+    assert {path.name: path.stat().st_mtime_ns for path in shared.iterdir()} == before
+    assert not (tmp_path / "run" / "latents").exists()
+    mine, theirs = (load_file(folder / "adapter/adapter.safetensors") for folder in (tmp_path / "run", done))
+    assert all(torch.equal(mine[key], theirs[key]) for key in theirs)
+
+
 @pytest.mark.slow
 def test_killed_it_goes_on_to_the_same_weights(
     done: Path, options: TuneOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -17,6 +17,7 @@ from keyweave.timeline.options import (
     LinearLight,
     Memory,
     ModelRef,
+    NoDetail,
     Precision,
     RaftFile,
     Rate,
@@ -115,6 +116,7 @@ class DanceOptions(FilmOptions):
     adapter: AdapterRef = None
     memory: Memory = "auto"
     compile: Compile = False
+    no_detail: NoDetail = False
     device: Device = None
     dtype: Precision = None
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
+from keyweave.classical.detail import detailed
 from keyweave.diffusion.image_to_video import condition_on
 from keyweave.diffusion.quick import compiled
 from keyweave.diffusion.samplers import steps_down
@@ -69,6 +70,7 @@ def generative(
     adapter: Path | None = None,
     memory: Memory = "auto",
     compile: bool = False,  # noqa: A002 - as people type it
+    no_detail: bool = False,
     device: str | None = None,
     dtype: str | None = None,
     keeper: Keeper | None = None,
@@ -84,6 +86,7 @@ def generative(
         adapter: what sets the backward branch apart; without it, both branches are the model itself.
         memory: "low" works in small parts, which is slower; "auto" does so where the device's free memory is short.
         compile: compile the network first, which takes minutes and makes every step faster.
+        no_detail: leave frames as smooth as the model draws them, without the detail that keyframes have.
         device: where; see `devices.choose`.
         dtype: how precisely.
         keeper: of clips that were generated before.
@@ -97,7 +100,7 @@ def generative(
         backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
         doubts += filter(None, [doubt_of(learnt, model)])
     return _Generative(
-        model.name, loaded, backward, sampling, fill, windows, memory, compile, keeper, chance, doubts=doubts
+        model.name, loaded, backward, sampling, fill, windows, memory, compile, not no_detail, keeper, chance, doubts
     )
 
 
@@ -113,6 +116,7 @@ class _Generative:
     windows: int
     memory: Memory
     compile: bool
+    detail: bool
     keeper: Keeper | None
     chance: int
     doubts: list[str]
@@ -135,16 +139,17 @@ class _Generative:
         clips = 1 if self.windows == 1 else 1 + needed(times, at)
         draw = partial(self._clip, size=size, progress=progress, share=_SAMPLING / clips)
         whole = draw(*shown, seed=seed)
-        known = [first.pixels, *(_as_film(frame, first) for frame in whole[1:-1]), last.pixels]
+        known = self._film(whole, first, last)
 
         @lru_cache(maxsize=2)  # an easing may turn back across a join
         def window(number: int) -> list[Frame]:
             if self.windows == 1:
                 return known
             start, stop = at[number : number + 2]
-            ends = (shown[0] if start == 0 else Image(whole[start]), shown[1] if stop == at[-1] else Image(whole[stop]))
-            made = draw(*ends, seed=derive(seed, "window", number))
-            return [known[start], *(_as_film(frame, first) for frame in made[1:-1]), known[stop]]
+            # As the film shows them, with the detail they were given: a window of softened ends comes out softer still.
+            ends = [Image(known[k]) for k in (start, stop)]
+            made = draw(*map(_without_alpha, ends), seed=derive(seed, "window", number))
+            return self._film(made, *ends)
 
         yield from through_windows(times, at, window, self.fill, seed=seed, progress=progress)
 
@@ -160,6 +165,13 @@ class _Generative:
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
         return self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
+
+    def _film(self, made: Sequence[Frame], first: Image, last: Image) -> list[Frame]:
+        """Return a clip as part of the film: of its size, with the keyframes at its ends."""
+        frames = [_as_film(frame, first) for frame in made]
+        if self.detail:
+            return list(detailed(frames, first.pixels, last.pixels))
+        return [first.pixels, *frames[1:-1], last.pixels]
 
     def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
         in_turn, chunk = self._parts(first, self._frames)

@@ -20,6 +20,7 @@ from keyweave.timeline.options import (
     LinearLight,
     Memory,
     ModelRef,
+    NoDetail,
     Precision,
     RaftFile,
     Seconds,
@@ -96,6 +97,7 @@ class InbetweenOptions(FilmOptions):
     )
     memory: Memory = "auto"
     compile: Compile = False
+    no_detail: NoDetail = False
     device: Device = None
     dtype: Precision = None
 

@@ -124,13 +124,14 @@ class TunedTask(BackwardTask):
         return to_frames(real[0]), to_frames(made[0])
 
 
-def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> ModelCard:
+def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT, *, latents: Path | None = None) -> ModelCard:
     """Fine-tune the backward branch, or go on where that was stopped; write it to `folder/adapter` with its card.
 
     Args:
         options: what on and how.
         folder: where everything is kept: latents, checkpoints, a journal, pictures, and the adapter in the end.
         progress: parts for encoding and for training.
+        latents: a folder of latents that several trainings share, none of which clears it; without, one in `folder`.
 
     Returns:
         The card of the adapter.
@@ -145,11 +146,13 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT) -> Mod
     if begun:
         refuse_unlike(begun, model.unet, options)  # before clips are encoded
     cutting = cutting_of(options, model)
-    reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, folder)
+    reels, shelf = _reels(options, cutting, paths), _shelf_of(found, model, latents or folder / "latents")
     windows = _windows_of(found, shelf, reels, begun)
     refuse_others(folder, windows)  # before anything that it learnt from is cleared away
     with progress.part("clips", _ENCODING) as part:
         clips, held_out = _clips(options, cutting, reels, shelf, part)
+    if latents is None and _share()[0] == 0:
+        clear(shelf, reels[0] + reels[1])
     task = _task(options, model, clips, held_out)
     if begun:
         begin_with(begun, task, found, progress)
@@ -267,9 +270,9 @@ def _task(options: TuneOptions, model: VideoModel, clips: Clips, held_out: Clips
     )
 
 
-def _shelf_of(found: Found, model: VideoModel, folder: Path) -> Shelf:
+def _shelf_of(found: Found, model: VideoModel, latents: Path) -> Shelf:
     encoders = [digest(found.folder / part) for part in ("vae", "image_encoder")]
-    return Shelf(folder / "latents", model, hashlib.sha256("".join(encoders).encode()).hexdigest())
+    return Shelf(latents, model, hashlib.sha256("".join(encoders).encode()).hexdigest())
 
 
 def _paths(options: TuneOptions, progress: Progress) -> list[Path]:
@@ -326,8 +329,6 @@ def _fill(shelf: Shelf, reels: list[Reel], progress: Progress) -> None:
     with progress.part("encoding", total=-(-len(reels) // share[1])) as part:
         prepare(shelf, reels, share=share, progress=part)
     wait_for_all()
-    if share[0] == 0:
-        clear(shelf, reels)
 
 
 def _steps(options: TuneOptions, task: TunedTask, progress: Progress) -> int:
