@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _NOTHING = np.float32(1e-6)  # of belief, below which neither keyframe has anything to say
 
 
-def detailed(frames: Sequence[Frame], first: Frame, last: Frame, progress: Progress = SILENT) -> Iterator[Frame]:
+def detailed(
+    frames: Frame | Sequence[Frame], first: Frame, last: Frame, progress: Progress = SILENT
+) -> Iterator[Frame]:
     """Give a clip back what its ends have lost, wherever a frame shows what they show.
 
     What an end lacks of its keyframe is carried along the flow of the clip itself, as far as that can be believed; both

@@ -166,7 +166,7 @@ class _Generative:
 
         return self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
 
-    def _film(self, made: Sequence[Frame], first: Image, last: Image) -> list[Frame]:
+    def _film(self, made: NDArray[np.uint8], first: Image, last: Image) -> list[Frame]:
         """Return a clip as part of the film: of its size, with the keyframes at its ends."""
         frames = [_as_film(frame, first) for frame in made]
         if self.detail:
