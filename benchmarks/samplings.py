@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--method", default="full")
     parser.add_argument("--model", default="toy-video")
     parser.add_argument("--adapter", help="that of the method full")
-    parser.add_argument("--way", action="append", help=f"default: {'; '.join(WAYS)}")
+    parser.add_argument("--way", nargs="+", help=f"default: {'; '.join(WAYS)}")
     asked = parser.parse_args()
     with watched("samplings", as_json=False) as progress:
         given = Learnt(find(asked.model, "image-to-video"), Sampling(), asked.adapter)
