@@ -99,3 +99,18 @@ def test_a_fourth_channel_stays_and_each_frame_is_a_step():
     assert (found[..., 3] == 255).all()
     assert np.array_equal(found[..., :3], carried(clip, smoothed(clip)))
     assert sum(event.kind == "step" for event in events) == FRAMES - 2
+
+
+def test_what_an_end_has_drawn_otherwise_leads_over_and_leaves_no_ghost():
+    """A keyframe shows a thing that the clip forgot: its ground, which the flow follows, must not take it along."""
+    ground = np.stack([texture(6)] * FRAMES)
+    keys = ground.copy()
+    thing = slice(30, 60), slice(50, 80)
+    keys[0][thing] = 255 - keys[0][thing]
+    found = carried(keys, smoothed(ground))
+    whole = error(keys[0][thing], ground[0][thing])
+    left = [error(found[k][thing], ground[k][thing]) / whole for k in range(FRAMES)]
+    assert 0.1 < left[1] < 0.5
+    assert max(left[3:]) < 0.02
+    # All around, detail comes back.
+    assert error(found[4][:, 90:], ground[4][:, 90:]) < 0.1 * error(smoothed(ground)[4][:, 90:], ground[4][:, 90:])
