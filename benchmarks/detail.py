@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keyweave.classical.detail import detailed
 from keyweave.media.clips import open_frames
 from keyweave.metrics.fidelity import psnr
 from keyweave.metrics.records import table
+from keyweave.perceive.detail import detailed
 
 
 def measured(film: Path, asked: argparse.Namespace) -> dict[str, object]:

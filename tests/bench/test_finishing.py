@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keyweave.bench.finishing import finished
-from keyweave.classical.detail import detailed
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Frame
+from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween.anchoring import anchored
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,7 +10,7 @@ import pytest
 from keyweave.base.progress import Event, Progress
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import _Meeting, flow
-from keyweave.classical.mending import mend, supported, without_specks
+from keyweave.classical.mending import mend, without_specks
 from keyweave.media.types import Frame, Image
 from keyweave.perceive.flow import FlowPair, flow_between
 from keyweave.protocols import Inbetweener
@@ -257,14 +257,6 @@ def test_mending_follows_colour():
 def test_mending_without_any_trust_stands_still():
     noise = np.random.default_rng(0).normal(size=(30, 20, 2)).astype(np.float32)
     assert not mend(noise, np.zeros((30, 20), np.float32), np.zeros((30, 20, 3), np.uint8)).any()
-
-
-def test_specks_have_no_support():
-    trust = np.zeros((160, 160), np.float32)
-    trust[20, 20], trust[60:120, 60:120] = 1, 1
-    kept = supported(trust)
-    assert kept[20, 20] < 0.2
-    assert kept[70:110, 70:110].min() == 1
 
 
 def test_a_few_stray_motions_are_taken_away_and_edges_stay():

@@ -6,7 +6,7 @@ import pytest
 
 from keyweave.media.types import Frame
 from keyweave.perceive import flow as module
-from keyweave.perceive.flow import estimate_flow, flow_between, related, resize_flow, trust
+from keyweave.perceive.flow import estimate_flow, flow_between, related, resize_flow, supported, trust
 from keyweave.perceive.proposals import common_motions, correlation_peaks, leftover_peaks, matched_points, propose
 from keyweave.protocols import FlowEstimator
 
@@ -225,3 +225,11 @@ def test_nothing_to_hold_on_to_gives_no_guess():
     flat = np.full((40, 60), 7, np.uint8)
     assert matched_points(flat, flat)[0].shape == (0, 2)
     assert propose(flat, flat) == []
+
+
+def test_specks_have_no_support():
+    believed = np.zeros((160, 160), np.float32)
+    believed[20, 20], believed[60:120, 60:120] = 1, 1
+    kept = supported(believed)
+    assert kept[20, 20] < 0.2
+    assert kept[70:110, 70:110].min() == 1

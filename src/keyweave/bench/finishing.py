@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keyweave.classical.detail import detailed
 from keyweave.maths.tensors import to_frames, to_tensor
+from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween.anchoring import anchored
 
 if TYPE_CHECKING:

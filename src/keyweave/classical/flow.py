@@ -11,10 +11,10 @@ import torch
 
 from keyweave.base.progress import SILENT, Progress
 from keyweave.classical.blending import Blending
-from keyweave.classical.mending import mend, supported, without_specks
+from keyweave.classical.mending import mend, without_specks
 from keyweave.maths.strips import splat_in_strips
 from keyweave.perceive.filling import resized, spread
-from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, sampled, shrunk
+from keyweave.perceive.flow import difference, flow_between, opaque, resize_flow, sampled, shrunk, supported
 from keyweave.perceive.raft import load_raft
 
 if TYPE_CHECKING:

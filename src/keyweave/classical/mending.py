@@ -49,12 +49,6 @@ def mend(flow: Floats, trust: Floats, guide: Frame) -> Floats:
     return filled + (flow - filled) * trust[..., None]
 
 
-def supported(trust: Floats) -> Floats:
-    """Take the trust (H, W) away from specks: chance makes a pixel agree here and there, a scene makes an area."""
-    around = cv2.GaussianBlur(trust, (0, 0), max(1.0, max(trust.shape) / 80))
-    return np.asarray(trust * np.clip((around - 0.1) / 0.25, 0, 1), np.float32)
-
-
 def without_specks(flow: Floats) -> Floats:
     """Return the flow (H, W, 2) in which no few points move unlike all around them; its edges stay where they are."""
     for _ in range(_MEDIANS):

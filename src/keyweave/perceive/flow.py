@@ -211,6 +211,12 @@ def _searcher(effort: _Effort) -> cv2.DISOpticalFlow:
     return search
 
 
+def supported(trust: Floats) -> Floats:
+    """Take the trust (H, W) away from specks: chance makes a pixel agree here and there, a scene makes an area."""
+    around = cv2.GaussianBlur(trust, (0, 0), max(1.0, max(trust.shape) / 80))
+    return np.asarray(trust * np.clip((around - 0.1) / 0.25, 0, 1), np.float32)
+
+
 def sampled(picture: NDArray[Any], flow: Floats, *, border: int = cv2.BORDER_REPLICATE) -> NDArray[Any]:
     """Look up a picture or field (H, W) or (H, W, C) at the ends of a flow (H, W, 2), and keep its type."""
     # The second map is for another format; the stubs do not know that it may be left out.

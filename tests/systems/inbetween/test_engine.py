@@ -17,7 +17,6 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.seeds import derive
 from keyweave.classical.crossfade import crossfade
-from keyweave.classical.detail import detailed
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
@@ -26,6 +25,7 @@ from keyweave.models.card import ModelCard
 from keyweave.models.devices import Place
 from keyweave.models.finding import find
 from keyweave.models.loading import bytes_to_come, load
+from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.engine import Memory, generative, working_size

@@ -15,7 +15,6 @@ from torch.nn import functional
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
-from keyweave.classical.detail import detailed
 from keyweave.diffusion.image_to_video import condition_on
 from keyweave.diffusion.quick import compiled
 from keyweave.diffusion.samplers import steps_down
@@ -25,6 +24,7 @@ from keyweave.media.types import Image
 from keyweave.models.adapters import doubt_of, matrices_of, read_adapter
 from keyweave.models.devices import free_bytes
 from keyweave.models.loading import bytes_to_come, load
+from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import PLAIN, between_ends

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyweave.base.progress import Event, Progress
-from keyweave.classical.detail import detailed
 from keyweave.media.types import Frame
+from keyweave.perceive.detail import detailed
 
 HEIGHT, WIDTH, FRAMES = 96, 128, 9
 

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 
 from keyweave.base.progress import SILENT, Progress
-from keyweave.classical.mending import supported
-from keyweave.perceive.flow import flow_between, opaque, sampled
+from keyweave.perceive.flow import flow_between, opaque, sampled, supported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
