@@ -139,7 +139,7 @@ class _Generative:
         clips = 1 if self.windows == 1 else 1 + needed(times, at)
         draw = partial(self._clip, size=size, progress=progress, share=_SAMPLING / clips)
         whole = draw(*shown, seed=seed)
-        known = self._film(whole, first, last)
+        known = self._film(whole, first, last, progress)
 
         @lru_cache(maxsize=2)  # an easing may turn back across a join
         def window(number: int) -> list[Frame]:
@@ -147,9 +147,9 @@ class _Generative:
                 return known
             start, stop = at[number : number + 2]
             # As the film shows them, with the detail they were given: a window of softened ends comes out softer still.
-            ends = [Image(known[k]) for k in (start, stop)]
+            ends = Image(known[start]), Image(known[stop])
             made = draw(*map(_without_alpha, ends), seed=derive(seed, "window", number))
-            return self._film(made, *ends)
+            return self._film(made, *ends, progress)
 
         yield from through_windows(times, at, window, self.fill, seed=seed, progress=progress)
 
@@ -166,11 +166,12 @@ class _Generative:
 
         return self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
 
-    def _film(self, made: NDArray[np.uint8], first: Image, last: Image) -> list[Frame]:
+    def _film(self, made: NDArray[np.uint8], first: Image, last: Image, progress: Progress) -> list[Frame]:
         """Return a clip as part of the film: of its size, with the keyframes at its ends."""
         frames = [_as_film(frame, first) for frame in made]
         if self.detail:
-            return list(detailed(frames, first.pixels, last.pixels))
+            with progress.part("detail", 0, len(frames) - 2) as part:
+                return list(detailed(frames, first.pixels, last.pixels, part))
         return [first.pixels, *frames[1:-1], last.pixels]
 
     def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
