@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from types import MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from torch import nn
-from torch.nn import functional
-
 from keyweave.base.errors import ModelError
 from keyweave.diffusion.attention import PlainAttention
+from keyweave.maths.over_time import flatten_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
-    from torch import Tensor
+    from torch import nn
 
 _COMPILED: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
 
@@ -26,9 +23,7 @@ def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
     """Let a network of short rows run well on a CPU: attention written out, convolutions over time as flat ones."""
     processor: Any = PlainAttention()  # the class's hints list its own processors only
     unet.set_attn_processor(processor)
-    for part in unet.modules():
-        if isinstance(part, nn.Conv3d) and part.kernel_size == (3, 1, 1) and part.padding == (1, 0, 0):
-            part.forward = MethodType(_along_time, part)
+    flatten_time(unet)
 
 
 @contextmanager
@@ -52,8 +47,3 @@ def compiled(network: nn.Module) -> Iterator[None]:
         ) from fault
     finally:
         network._compiled_call_impl = None  # pyright: ignore[reportPrivateUsage] - PyTorch has no other way back
-
-
-def _along_time(conv: nn.Conv3d, x: Tensor) -> Tensor:  # (B, C, F, H, W) -> (B, C', F, H, W)
-    flat = functional.conv2d(x.flatten(3), conv.weight[..., 0], conv.bias, padding=(1, 0))
-    return flat.unflatten(3, x.shape[3:])

@@ -192,6 +192,11 @@ def _parts(folder: Path, kind: Kind, place: Place, stamp: object) -> dict[str, A
             for name, part in LAYOUTS[family_of(folder)].parts.items()
         }
     _settle([one for one in parts.values() if hasattr(one, "parameters")], place.device)
+    if place.device == "cpu" and kind == "image-to-video":
+        from keyweave.maths.over_time import flatten_time  # noqa: PLC0415 - needs torch, which is slow to import
+
+        flatten_time(parts["unet"])
+        flatten_time(parts["vae"])
     if place.device == "cpu" and hasattr(parts.get("vae"), "encoder"):
         lay_out(parts["vae"].encoder)
     return parts
