@@ -131,6 +131,15 @@ def test_a_perfect_model_scores_as_the_real_clips_do(perfect: Any):
     assert video_scores(perfect, Knowing(-1), count=2)["forward, made"] == 0  # type: ignore[arg-type]
 
 
+def test_clips_from_further_on_are_measured_as_well(perfect: Any):
+    found = video_scores(perfect, Knowing(), count=2, begin=4)  # type: ignore[arg-type]
+    shots = [shoot(scene_of("test", k), truth=True) for k in (4, 5)]
+    assert found["movers"] == sum(map(is_mover, shots))
+    clear = [shot for shot in shots if scores.is_clear(shot.scene) and shot.truth]
+    counts = [int((s.truth.masks()[:, 0].sum((1, 2)) >= 24).sum()) for s in clear if s.truth]
+    assert found["frames with a clear actor"] == sum(counts)
+
+
 def test_a_color_that_the_first_frame_does_not_tell_is_left_out_of_those_it_tells(perfect: Any):
     """Of six clips some are of flowers, which begin as buds; the judge takes every actor for one of the first color."""
     found = video_scores(perfect, Knowing(), count=6)  # type: ignore[arg-type]

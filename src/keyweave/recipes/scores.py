@@ -96,10 +96,11 @@ def video_scores(
     seed: int = 0,
     progress: Progress = SILENT,
     *,
+    begin: int = 0,
     steps: int = STEPS,
     guidance: tuple[float, float] = GUIDANCE,
 ) -> dict[str, float]:
-    """Measure a model on the first clips of the test split; docs/recipes.md tells what each number means.
+    """Measure a model on clips of the test split; docs/train.md tells what each number means.
 
     Args:
         model: its parts, on one device.
@@ -107,6 +108,7 @@ def video_scores(
         count: how many clips; as many again are the real ones that distances are measured from.
         seed: decides the noise.
         progress: a step for each clip.
+        begin: the number of the first clip.
         steps: of the sampler.
         guidance: at the first frame and at the last; 1 for none.
     """
@@ -116,10 +118,10 @@ def video_scores(
     real, copied, made = _Tally(), _Tally(), _Tally()
     decibels, slopes = list[float](), list[tuple[float, float]]()
     with progress.part("scores", total=count) as part:
-        for first in range(0, count, _TOGETHER):
+        for first in range(begin, begin + count, _TOGETHER):
             shots = [
                 shoot(scene_of("test", number), frames=frames, truth=True)
-                for number in range(first, min(first + _TOGETHER, count))
+                for number in range(first, min(first + _TOGETHER, begin + count))
             ]
             clips = np.stack([shot.frames for shot in shots])
             copies = through(model, clips)
@@ -132,12 +134,13 @@ def video_scores(
                 decibels += [psnr(a, b) for a, b in zip(copy, clip, strict=True)]
                 slopes.append(_chroma(copy, clip, truth_of(shot).masks().max(axis=1)))
             part.step(len(shots))
-    others = _vectors(features, range(count, 2 * count), frames)
+    others = _vectors(features, range(begin + count, begin + 2 * count), frames)
     kept, whole = np.sum(slopes, axis=0)
     return {
         "clips": float(count),
         "movers": float(len(real.ways)),
         "frames with a clear actor": float(len(real.kinds)),
+        "frames of an actor told": float(len(real.told)),
         "autoencoder, dB": float(np.mean(decibels)),
         "colors kept": float(kept / whole),
         **real.scores("real", others),
