@@ -36,6 +36,7 @@ _HOW = """\
 methods:
   full, no-rotation, no-tuning    the method; its ablations (full takes --adapter, or the one that the model's card
                                   names; no-rotation takes --unrotated)
+  full-linear                     the method, fused by nearness in place of averaged
   trf, trf-repeats, average       time reversal fusion, with its jumps, or with the repeats of full; averaged instead
   image-to-video                  on from the first picture alone
   vibid, mpd                      two later samplers

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -247,6 +247,18 @@ def test_no_tuning_is_the_sampler_with_those_maps_turned(tiny: Any, pair: tuple[
     assert torch.equal(make("no-tuning", tiny, *pair, seed=SEED, sampling=sampling), expected)
 
 
+@pytest.mark.parametrize("fusion", ["average", "linear"])
+def test_full_linear_is_the_method_fused_by_nearness(
+    tiny: Any, asked: dict[str, Any], pair: Any, fusion: Literal["average", "linear"]
+):
+    sampling = Sampling(steps=9, repeats=5, fusion=fusion)
+    backward = Backward(("a",), {"a": {"to_v": torch.ones(1)}})
+    make("full-linear", tiny, *pair, seed=SEED, sampling=sampling, backward=backward)
+    assert asked["sampling"] == replace(sampling, fusion="linear")
+    assert asked["backward"] is backward
+    assert account("full-linear", sampling).evaluations == account("full", sampling).evaluations
+
+
 @pytest.mark.parametrize("name", ["full", "no-rotation", "average"])
 def test_the_method_and_its_ablations_are_averages_of_both_directions(
     quick: Any, asked: dict[str, Any], pair: Any, name: str
@@ -332,7 +344,7 @@ def test_branches_go_in_turn_where_there_are_two_at_once(quick: Any, asked: dict
 def test_what_cannot_be_is_said_in_one_sentence(quick: Any, pair: tuple[Tensor, Tensor]):
     turned, own = Backward(("a",)), Backward((), {"a": {}})
     for name, backward, said in (
-        ("film", Backward(), "There is no method 'film'. There are: full, no-rotation, no-tuning, trf, trf-repeats, "),
+        ("film", Backward(), "There is no method 'film'. There are: full, full-linear, no-rotation, "),
         ("full", Backward(), "The method full takes an adapter with rotated maps; it was given no adapter."),
         ("full", own, "full takes an adapter with rotated maps; it was given an adapter without rotated maps."),
         ("no-rotation", turned, "takes an adapter without rotated maps; it was given an adapter with rotated maps."),
@@ -349,4 +361,4 @@ def test_what_cannot_be_is_said_in_one_sentence(quick: Any, pair: tuple[Tensor, 
 def test_the_table_is_in_order():
     assert all(name == method.name for name, method in METHODS.items())
     assert all(method.says and "\n" not in method.says for method in METHODS.values())
-    assert [name for name in METHODS if name not in PLAIN_METHODS] == ["full", "no-rotation"]
+    assert [name for name in METHODS if name not in PLAIN_METHODS] == ["full", "full-linear", "no-rotation"]

@@ -3,6 +3,7 @@
 | method | which row of the paper's table, or which paper |
 |---|---|
 | full | Ours |
+| full-linear | none: the method, fused by nearness as TRF does |
 | no-rotation | Ours w/o RA |
 | no-tuning | Ours w/o FT |
 | trf | TRF: Feng et al., ECCV 2024 |
@@ -205,6 +206,7 @@ def _trf(sampling: Sampling) -> Sampling:
 
 
 _TUNED_TURNED = "backward branch tuned, with the forward branch's maps turned"
+_TUNED_FUSED = "the same, fused by nearness in place of averaged"
 _TUNED = "backward branch tuned, with maps of its own"
 _TURNED = "maps turned in the up blocks, nothing learnt"
 _FUSED = "Time Reversal Fusion: one model both ways, fused by nearness"
@@ -217,6 +219,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("full", _TUNED_TURNED, "rotated adapter", _both_ways, _averaged),
+        Method("full-linear", _TUNED_FUSED, "rotated adapter", _both_ways, _by_nearness),
         Method("no-rotation", _TUNED, "unrotated adapter", _both_ways, _averaged),
         Method("no-tuning", _TURNED, "none", _untuned, _averaged),
         Method("trf", _FUSED, "none", _reversed_in_time, _trf),
