@@ -19,6 +19,7 @@ from diffusers import (  # noqa: F401 - libraries import these when a model asks
 )
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection  # noqa: F401
 
+from keyweave.base.heap import keep_freed_memory
 from keyweave.diffusion.image_to_video import image_to_video
 from keyweave.maths.tensors import to_tensor
 from keyweave.metrics.records import table
@@ -50,6 +51,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     if asked.once:
+        keep_freed_memory()  # as the program does
         print(json.dumps(once()))
         return
     command = [sys.executable, __file__, "--once", "--threads", str(asked.threads)]

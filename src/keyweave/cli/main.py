@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keyweave.base.errors import Cancelled, InputError, KeyweaveError
+from keyweave.base.heap import keep_freed_memory
 from keyweave.base.version import VERSION
 from keyweave.cli.licences import accepted_in, with_licences
 
@@ -82,6 +83,7 @@ COMMANDS = {
 
 def entry() -> None:
     """Run the program."""
+    keep_freed_memory()
     raise SystemExit(main(sys.argv[1:]))
 
 

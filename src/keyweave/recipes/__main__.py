@@ -10,6 +10,7 @@ import torch
 
 from keyweave.base.errors import KeyweaveError
 from keyweave.base.faces import JsonLines
+from keyweave.base.heap import keep_freed_memory
 from keyweave.base.interrupt import stop_on_interrupt
 from keyweave.base.progress import Progress
 from keyweave.recipes.kept import kept_budget
@@ -18,6 +19,7 @@ from keyweave.recipes.toy_video import Budget, work
 
 def main() -> int:
     """Do a share of the stages that are left; tell of it in JSON lines."""
+    keep_freed_memory()
     torch.set_num_threads(1)  # contended threads are many times slower than processes
     folder = Path(sys.argv[1])
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
