@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.seeds import derive
 from keyweave.classical.crossfade import crossfade
+from keyweave.diffusion.denoisers import sigmas_of
 from keyweave.diffusion.exchange import temporal_layers
+from keyweave.diffusion.image_to_video import condition_on, pictures_of
+from keyweave.diffusion.noise import noise_like
+from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
 from keyweave.models.adapters import Adapter, write_adapter
@@ -28,9 +33,12 @@ from keyweave.models.loading import bytes_to_come, load
 from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween import engine
 from keyweave.systems.inbetween.anchoring import anchored
+from keyweave.systems.inbetween.dual import FUSIONS, two_ways
 from keyweave.systems.inbetween.engine import Memory, generative, working_size
-from keyweave.systems.inbetween.generate import between, between_ends
+from keyweave.systems.inbetween.generate import PLAIN, between, between_ends, path_below
 from keyweave.systems.inbetween.sampling import Sampling
+from keyweave.systems.inbetween.windows import SKETCHED
+from keyweave.timeline.grid import off_the_grid
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -122,21 +130,53 @@ def test_a_keyframe_is_encoded_once_for_all_clips_that_meet_in_it(
     assert not np.array_equal(parts[1], list(other(b, c, grid(4), seed=2, progress=SILENT)))
 
 
-def test_windows_meet_in_frames_of_a_clip_of_the_whole_gap(tiny_folder: Path, fill: Any):
+@torch.no_grad()
+def drawn_over(model: Any, sketch: list[Any], sampling: Sampling, seed: int) -> list[Any]:
+    """Draw a clip over frames (H, W, 3), written out: from the level of noise that hides what is smaller than it."""
+    sigmas = sigmas_of(model.scheduler, sampling.steps)
+    begin = next(number for number, sigma in enumerate(sigmas) if sigma <= SKETCHED)
+    pictures = to_tensor(np.stack(sketch))
+    ends = pictures[:1], pictures[-1:]
+    first, last = (condition_on(model, end, 4, seed=9) for end in ends)
+    latents = model.vae.config["scaling_factor"] * torch.cat([encode(model.vae, one[None]).mode() for one in pictures])
+    with two_ways(model.unet, first, last, FUSIONS["average"](4, (1.0, 1.0)), PLAIN) as denoise:
+        x = latents[None] + sigmas[begin] * noise_like(latents[None], seed, "latents")
+        for now, then in pairwise(sigmas[begin:]):
+            x = x + (x - denoise(x, now)) * ((then - now) / now)
+    frames = list(to_frames(anchored(pictures_of(model.vae, x), *ends)[0]))
+    return list(detailed(frames, sketch[0], sketch[-1]))
+
+
+def test_windows_are_drawn_over_the_frames_of_a_clip_of_the_whole_gap(tiny_folder: Path, fill: Any):
     """Against the same done by hand: a clip, then one from each of its frames to the next but one."""
-    first, last = picture(1), picture(2)
-    plain: dict[str, Any] = {"model": find(str(tiny_folder)), "sampling": QUICK, "fill": fill, "dtype": "float32"}
-    by_hand = generative(**plain, chance=9)
-    whole = [first, *map(Image, by_hand(first, last, grid(4), seed=3, progress=SILENT)), last]
+    first, last, sampling = picture(1), picture(2), Sampling(steps=6, guidance=(1.0, 1.0))
+    plain: dict[str, Any] = {"model": find(str(tiny_folder)), "sampling": sampling, "fill": fill, "dtype": "float32"}
+    between_them = generative(**plain, chance=9)(first, last, grid(4), seed=3, progress=SILENT)
+    whole = [first, *map(Image, between_them), last]
+    model = load(find(str(tiny_folder)), dtype="float32")
     windows = [(0, 2), (2, 3)]  # three steps of the clip, in two windows
     due = []
     for number, (start, stop) in enumerate(windows):
         seed = derive(3, "window", number)
-        due += [whole[start].pixels, *by_hand(whole[start], whole[stop], grid(4), seed=seed, progress=SILENT)]
+        known = [one.pixels for one in whole[start : stop + 1]]
+        sketch = list(off_the_grid(known, [Fraction(k, 3) for k in range(4)], fill, seed=seed))
+        due += drawn_over(model, sketch, sampling, seed)[:-1]
     times = [Fraction(2 * k, 9) for k in range(3)] + [Fraction(2, 3) + Fraction(k, 9) for k in range(3)]
     draw = generative(**plain, chance=9, windows=2)
     found = list(draw(first, last, times, seed=3, progress=SILENT))
-    assert np.array_equal(found, due)
+    assert np.abs(np.stack(found).astype(int) - np.stack(due)).max() <= 1
+
+
+@pytest.mark.parametrize(("level", "left"), [(1000.0, 6), (700.0, 6), (699.0, 5), (0.002, 1), (0.001, 1)])
+def test_what_is_left_of_the_way_below_a_level_of_noise(tiny: Any, level: float, left: int):
+    assert path_below(tiny, Sampling(steps=6), level) == list(range(6 - left, 7))
+
+
+def test_steps_that_are_taken_again_are_so_below_a_level_of_noise(tiny: Any):
+    sampling = Sampling(steps=6, repeats=2, share=0.5)
+    sigmas = sigmas_of(tiny.scheduler, 6)
+    assert path_below(tiny, sampling, float(sigmas[2])) == [2, 3, 2, 3, 2, 3, 4, 5, 6]
+    assert path_below(tiny, sampling, float(sigmas[0])) == sampling.path
 
 
 def test_only_windows_that_are_needed_are_drawn(tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ from keyweave.base.seeds import derive
 from keyweave.diffusion.image_to_video import condition_on
 from keyweave.diffusion.quick import compiled
 from keyweave.diffusion.samplers import steps_down
+from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
@@ -27,13 +29,13 @@ from keyweave.models.loading import bytes_to_come, load
 from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween.anchoring import anchored
 from keyweave.systems.inbetween.dual import Backward
-from keyweave.systems.inbetween.generate import PLAIN, between_ends
-from keyweave.systems.inbetween.windows import joins, needed, through_windows
+from keyweave.systems.inbetween.generate import PLAIN, between_ends, path_below
+from keyweave.systems.inbetween.windows import SKETCHED, joins, needed, through_windows
+from keyweave.timeline.grid import off_the_grid
 from keyweave.timeline.types import Between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from fractions import Fraction
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -136,8 +138,9 @@ class _Generative:
         size = working_size(first.size, int(self.model.unet.config["sample_size"]) * self._scale)
         self._warn(first.size, size, progress)
         at = joins(self._frames, self.windows)
-        clips = 1 if self.windows == 1 else 1 + needed(times, at)
-        draw = partial(self._clip, size=size, progress=progress, share=_SAMPLING / clips)
+        drawn_over = 0 if self.windows == 1 else needed(times, at)
+        steps = steps_down(self._path()) + drawn_over * steps_down(self._path(over=True))
+        draw = partial(self._clip, size=size, progress=progress, step=_SAMPLING / steps)
         whole = draw(*shown, seed=seed)
         known = self._film(whole, first, last, progress)
 
@@ -148,23 +151,39 @@ class _Generative:
             start, stop = at[number : number + 2]
             # As the film shows them, with the detail they were given: a window of softened ends comes out softer still.
             ends = Image(known[start]), Image(known[stop])
-            made = draw(*map(_without_alpha, ends), seed=derive(seed, "window", number))
+            mine, grid = derive(seed, "window", number), [Fraction(k, self._frames - 1) for k in range(self._frames)]
+            sketch = list(off_the_grid(known[start : stop + 1], grid, self.fill, seed=mine))
+            made = draw(*map(_without_alpha, ends), seed=mine, sketch=sketch)
             return self._film(made, *ends, progress)
 
         yield from through_windows(times, at, window, self.fill, seed=seed, progress=progress)
 
     def _clip(
-        self, first: Image, last: Image, *, seed: int, size: tuple[int, int], progress: Progress, share: float
+        self,
+        first: Image,
+        last: Image,
+        *,
+        seed: int,
+        size: tuple[int, int],
+        progress: Progress,
+        step: float,
+        sketch: Sequence[Frame] = (),
     ) -> NDArray[np.uint8]:  # (F, H, W, 3)
-        """Generate a clip of this size, or take one that was kept."""
+        """Generate a clip of this size, over a sketch of it or from nothing, or take one that was kept."""
+        path = self._path(over=bool(sketch))
 
         def make() -> NDArray[np.uint8]:
             ends = [self._ready(picture, size) for picture in (first, last)]
-            with progress.part("sampling", share, steps_down(self.sampling.path)) as part:
-                made = self._made(ends[0], ends[1], seed, part)
+            drawn = self._encoded([self._ready(_without_alpha(Image(frame)), size) for frame in sketch])
+            with progress.part("sampling", step * steps_down(path), steps_down(path)) as part:
+                made = self._made(ends, seed, path, drawn, part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
-        return self.keeper.clip([first.pixels, last.pixels], seed, make) if self.keeper else make()
+        return self.keeper.clip([first.pixels, last.pixels, *sketch], seed, make) if self.keeper else make()
+
+    def _path(self, *, over: bool = False) -> list[int]:
+        """Return the way through the levels of noise, or what is left of it for a clip over a sketch."""
+        return path_below(self.model, self.sampling, SKETCHED) if over else self.sampling.path
 
     def _film(self, made: NDArray[np.uint8], first: Image, last: Image, progress: Progress) -> list[Frame]:
         """Return a clip as part of the film: of its size, with the keyframes at its ends."""
@@ -174,7 +193,19 @@ class _Generative:
                 return list(detailed(frames, first.pixels, last.pixels, part))
         return [first.pixels, *frames[1:-1], last.pixels]
 
-    def _made(self, first: Tensor, last: Tensor, seed: int, progress: Progress) -> Tensor:  # -> (1, F, 3, H, W)
+    @torch.no_grad()
+    def _encoded(self, frames: Sequence[Tensor]) -> Tensor | None:  # (1, F, C, h, w)
+        """Return pictures (1, 3, H, W) as the latents of a clip that the network takes; None where there are none."""
+        if not frames:
+            return None
+        vae = self.model.vae
+        latents = torch.cat([encode(vae, picture).mode() for picture in frames])  # one by one: memory may be short
+        return (latents * vae.config["scaling_factor"])[None].to(self.model.unet.dtype)
+
+    def _made(
+        self, ends: Sequence[Tensor], seed: int, path: Sequence[int], sketch: Tensor | None, progress: Progress
+    ) -> Tensor:  # (1, F, 3, H, W)
+        first, last = ends
         in_turn, chunk = self._parts(first, self._frames)
         with compiled(self.model.unet) if self.compile else nullcontext():
             return between_ends(
@@ -186,6 +217,8 @@ class _Generative:
                 backward=self.backward,
                 in_turn=in_turn,
                 chunk=chunk,
+                path=path,
+                sketch=sketch,
                 progress=progress,
             )
 

@@ -87,12 +87,19 @@ def between_ends(
     in_turn: bool = False,
     chunk: int | None = None,
     path: Sequence[int] | None = None,
+    sketch: Tensor | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
-    """Do the same from what the network is told about both ends, where pictures were encoded before."""
+    """Do the same from what the network is told about both ends, where pictures were encoded before.
+
+    With a `sketch`, clean latents (B, F, C, h, w) as the network takes them, clips begin from that instead of from
+    nothing: from the level of noise at which the path begins, which hides of it what the model is to draw.
+    """
     fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
     with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
-        made = follow(model, denoise, first.latents, seed=seed, sampling=sampling, path=path, progress=progress)
+        made = follow(
+            model, denoise, first.latents, seed=seed, sampling=sampling, path=path, sketch=sketch, progress=progress
+        )
     return pictures_of(model.vae, made, chunk=chunk)
 
 
@@ -116,16 +123,30 @@ def follow(
     seed: Seeds,
     sampling: Sampling,
     path: Sequence[int] | None = None,
+    sketch: Tensor | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
-    """Follow a denoiser from noise to clean latents, (B, F, C, h, w) as those given are."""
+    """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are."""
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
+    path = sampling.path if path is None else path
+    noise = noise_like(latents, seed, "latents")
     return walk(
         denoise,
-        noise_like(latents, seed, "latents") * (sigmas[0] ** 2 + 1).sqrt(),
+        noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch + noise * sigmas[path[0]],
         sigmas,
-        sampling.path if path is None else path,
+        path,
         noise=lambda number, _: noise_like(latents, seed, "again", number),
         solver=SOLVERS[sampling.solver](),
         progress=progress,
     )
+
+
+def path_below(model: VideoParts, sampling: Sampling, level: float) -> list[int]:
+    """Return what is left of a sampling's way from the first level of noise that is no higher than this.
+
+    One step is always left.
+    """
+    sigmas = sigmas_of(model.scheduler, sampling.steps)
+    begin = min(int((sigmas > level).sum()), sampling.steps - 1)
+    before = [number for number, step in enumerate(sampling.path) if step < begin]
+    return sampling.path[before[-1] + 1 :] if before else sampling.path

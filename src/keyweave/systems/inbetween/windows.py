@@ -1,7 +1,9 @@
 """Windows: a gap that is too long for one clip of a model, drawn by several that meet in frames of the first.
 
 The clip of the whole gap is drawn first. Some of its frames, evenly chosen, become keyframes themselves, and the way
-from each to the next is a clip of its own: a window.
+from each to the next is a clip of its own: a window. It is drawn over a sketch, the first clip's frames there and what
+another engine draws between them: where things go was decided once, and a model that has learnt to go at one speed
+would decide otherwise in every window.
 """
 
 from __future__ import annotations
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
     from keyweave.media.types import Frame
     from keyweave.protocols import Inbetweener
+
+
+# The level of noise, beside latents whose spread is 1, from which a window is drawn over its sketch. At 3 a car that
+# goes slowly still came twice.
+SKETCHED = 1.5
 
 
 def joins(frames: int, windows: int) -> list[int]:
