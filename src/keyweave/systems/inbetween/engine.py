@@ -200,7 +200,7 @@ class _Generative:
             return None
         vae = self.model.vae
         latents = torch.cat([encode(vae, picture).mode() for picture in frames])  # one by one: memory may be short
-        return (latents * vae.config["scaling_factor"])[None].to(self.model.unet.dtype)
+        return (latents * vae.config["scaling_factor"])[None]
 
     def _made(
         self, ends: Sequence[Tensor], seed: int, path: Sequence[int], sketch: Tensor | None, progress: Progress

@@ -132,7 +132,7 @@ def follow(
     noise = noise_like(latents, seed, "latents")
     return walk(
         denoise,
-        noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch + noise * sigmas[path[0]],
+        noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch.to(noise) + noise * sigmas[path[0]],
         sigmas,
         path,
         noise=lambda number, _: noise_like(latents, seed, "again", number),
