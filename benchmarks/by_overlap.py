@@ -39,8 +39,16 @@ def main() -> None:
     parser.add_argument("--minus", default="flow")
     parser.add_argument("--measure", default="swept")
     asked = parser.parse_args()
-    report = json.loads(asked.report.read_text())
-    size = tuple(report["material"]["size"])
+    try:
+        report = json.loads(asked.report.read_text())
+        size, name = tuple(report["material"]["size"]), report["material"]["name"]
+        known = [set(report["pairs"][0]["values"][method]) for method in (asked.of, asked.minus)]
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as fault:
+        parser.error(f"{asked.report}: no report of `keyweave bench inbetween` that has both methods ({fault!r})")
+    if name != "toyworld":
+        parser.error(f"{asked.report} is about {name}; only of the drawn world's test clips is it known who goes where")
+    if not all(asked.measure in measures for measures in known):
+        parser.error(f"--measure: there is no {asked.measure}; choose from {', '.join(sorted(set.union(*known)))}")
     overlaps, gains, kinds = [], [], []
     for pair in report["pairs"]:
         number = int(pair["name"].removeprefix("test clip "))

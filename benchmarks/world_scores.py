@@ -72,6 +72,8 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--clips", type=int, default=COUNT, help="of a block")
     asked = parser.parse_args()
+    if asked.blocks < 1:
+        parser.error("--blocks: at least 1")
     if asked.clips < LEAST:
         parser.error(f"--clips: fewer than {LEAST} may have no mover, or nobody in full view")
     with watched("scores", as_json=False) as progress, progress.part("blocks", total=asked.blocks) as part:

@@ -27,6 +27,7 @@ def test_a_name_is_its_preset_and_changes_change_it():
         steps=st.integers(1, 1000),
         repeats=st.integers(0, 50),
         share=st.floats(0, 1),
+        tries=st.integers(1, 100),
         solver=st.sampled_from(("euler", "heun", "multistep")),
         fusion=st.sampled_from(("average", "linear")),
         guidance=st.tuples(st.floats(1, 30), st.floats(1, 30)),
@@ -45,6 +46,7 @@ def test_what_is_written_is_read_again(sampling: Sampling):
         ("fast,speed=3", "'speed=3' is none of steps=, repeats="),
         ("fast,faithful", "'faithful' is none of steps="),
         ("fast,steps=0", "steps is a whole number from 1 to 1000; got '0'"),
+        ("fast,tries=0", "tries is a whole number from 1 to 100; got '0'"),
         ("fast,steps=2.5", "steps is a whole number"),
         ("fast,share=nan", "share is a number from 0 to 1; got 'nan'"),
         ("fast,solver=rk4", "solver is one of euler, heun, multistep; got 'rk4'"),
@@ -67,6 +69,7 @@ def test_a_recipe_keeps_every_number():
         assert written.endswith(f"augmentation={number}")
     kept = InbetweenOptions.model_validate({"sampling": "draft"}).model_dump(mode="json")["sampling"]
     assert kept == (
-        "steps=12,repeats=0,share=0.5,solver=multistep,fusion=average,guidance=1..3,fps=7,motion=127,augmentation=0.02"
+        "steps=12,repeats=0,share=0.5,tries=1,solver=multistep,fusion=average,guidance=1..3,"
+        "fps=7,motion=127,augmentation=0.02"
     )
     assert InbetweenOptions.model_validate({"sampling": kept}).sampling == PRESETS["draft"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyweave.systems.inbetween.sampling import Sampling
 
 _NOT_REPEATED = frozenset({"repeats", "share"})
-_ONE_WAY = _NOT_REPEATED | {"fusion"}
+_ONE_WAY = _NOT_REPEATED | {"fusion", "tries"}
 _IN_TURNS = _ONE_WAY | {"solver", "guidance"}
 _BLIND = {"trf": _NOT_REPEATED, "image-to-video": _ONE_WAY, "vibid": _IN_TURNS, "mpd": _IN_TURNS}
 _OTHERWISE = "up at once by the exact noise, otherwise than in the authors' code"
@@ -50,5 +50,5 @@ def _evaluations(method: str, ran: Sampling, again: int) -> int:
     if method in ("vibid", "mpd"):
         early = sum(step / ran.steps < SHARE for step in range(ran.steps)) if method == "mpd" else 0
         return 2 * (2 * ran.steps + TIMES * early)  # each turn looks with its picture and without
-    looks = ran.looks + again * (2 if ran.solver == "heun" else 1)
+    looks = ran.looks + again * ran.tries * (2 if ran.solver == "heun" else 1)
     return looks * (1 if method == "image-to-video" else 2) * (2 if max(ran.guidance) > 1 else 1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from keyweave.diffusion.denoisers import Condition, Denoiser
 
     Pair = tuple[Tensor, Tensor]
+    Hear = Callable[[Tensor, Tensor], None]
     _Look = Callable[[Tensor, Tensor, Condition, Condition], Pair]
 
 
@@ -85,6 +86,7 @@ def two_ways(
     backward: Backward,
     *,
     in_turn: bool = False,
+    hear: Hear | None = None,
 ) -> Iterator[Denoiser]:
     """Yield a denoiser of clips between pictures; the network is as it was when the context is left.
 
@@ -95,11 +97,14 @@ def two_ways(
         fusion: how both guesses become one.
         backward: what sets the backward branch apart.
         in_turn: one branch after the other, with maps kept between: slower, in little more than half of the memory.
+        hear: is told both branches' guesses of the clean clip, (B, F, C, h, w) in the time of the film, not yet led.
     """
     look = _in_turn(unet, backward) if in_turn else _together(unet)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         ahead, back = look(x, sigma, first, last)
+        if hear is not None:
+            hear(ahead, back)
         if fusion.guided:
             pair = look(x, sigma, first.without_picture(), last.without_picture())
             ahead = led(pair[0], ahead, fusion.guidance)

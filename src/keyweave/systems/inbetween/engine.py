@@ -18,7 +18,6 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.diffusion.image_to_video import condition_on
 from keyweave.diffusion.quick import compiled
-from keyweave.diffusion.samplers import steps_down
 from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
@@ -139,7 +138,8 @@ class _Generative:
         self._warn(first.size, size, progress)
         at = joins(self._frames, self.windows)
         drawn_over = 0 if self.windows == 1 else needed(times, at)
-        steps = steps_down(self._path()) + drawn_over * steps_down(self._path(over=True))
+        downs = self.sampling.downs
+        steps = downs(self._path()) + drawn_over * downs(self._path(over=True))
         draw = partial(self._clip, size=size, progress=progress, step=_SAMPLING / steps)
         whole = draw(*shown, seed=seed)
         known = self._film(whole, first, last, progress)
@@ -175,7 +175,8 @@ class _Generative:
         def make() -> NDArray[np.uint8]:
             ends = [self._ready(picture, size) for picture in (first, last)]
             drawn = self._encoded([self._ready(_without_alpha(Image(frame)), size) for frame in sketch])
-            with progress.part("sampling", step * steps_down(path), steps_down(path)) as part:
+            downs = self.sampling.downs(path)
+            with progress.part("sampling", step * downs, downs) as part:
                 made = self._made(ends, seed, path, drawn, part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 

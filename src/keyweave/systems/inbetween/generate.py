@@ -95,10 +95,18 @@ def between_ends(
     With a `sketch`, clean latents (B, F, C, h, w) as the network takes them, clips begin from that instead of from
     nothing: from the level of noise at which the path begins, which hides of it what the model is to draw.
     """
-    fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
-    with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
+    fusion, apart = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance), Apart()
+    with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn, hear=apart.hear) as denoise:
         made = follow(
-            model, denoise, first.latents, seed=seed, sampling=sampling, path=path, sketch=sketch, progress=progress
+            model,
+            denoise,
+            first.latents,
+            seed=seed,
+            sampling=sampling,
+            path=path,
+            sketch=sketch,
+            apart=apart,
+            progress=progress,
         )
     return pictures_of(model.vae, made, chunk=chunk)
 
@@ -124,21 +132,63 @@ def follow(
     sampling: Sampling,
     path: Sequence[int] | None = None,
     sketch: Tensor | None = None,
+    apart: Apart | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
-    """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are."""
+    """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are.
+
+    Of several tries, `apart` tells which one goes on; a denoiser of one branch has only one.
+    """
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
-    path = sampling.path if path is None else path
-    noise = noise_like(latents, seed, "latents")
-    return walk(
-        denoise,
-        noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch.to(noise) + noise * sigmas[path[0]],
-        sigmas,
-        path,
-        noise=lambda number, _: noise_like(latents, seed, "again", number),
-        solver=SOLVERS[sampling.solver](),
-        progress=progress,
-    )
+    early, late = sampling.parted(sampling.path if path is None else path)
+    solver = SOLVERS[sampling.solver]
+
+    def begin(number: int) -> Tensor:
+        noise = noise_like(latents, seed, *_of_try(number), "latents")
+        if sketch is not None:
+            return sketch.to(noise) + noise * sigmas[early[0]]
+        return noise * (sigmas[0] ** 2 + 1).sqrt()
+
+    def go(x: Tensor, part: Sequence[int], number: int) -> Tensor:
+        def again(up: int, _: Tensor) -> Tensor:
+            return noise_like(latents, seed, *_of_try(number), "again", up)
+
+        return walk(denoise, x, sigmas, part, noise=again, solver=solver(), progress=progress)
+
+    if len(early) == 1:
+        return go(begin(0), late, 0)
+    assert apart is not None, "one of several tries is chosen by how far branches are apart"
+    best, least = begin(0), None
+    for number in range(sampling.tries):
+        apart.forget()
+        tried = go(begin(number), early, number)
+        nearer = torch.ones_like(apart.sum, dtype=torch.bool) if least is None else apart.sum < least
+        best = torch.where(nearer[:, None, None, None, None], tried, best)
+        least = apart.sum if least is None else torch.minimum(least, apart.sum)
+    return go(best, late, sampling.tries)
+
+
+class Apart:
+    """How far the guesses of both branches lie apart, for each clip of a batch, summed over all looks.
+
+    Where they begin far apart, one of them is on a way that does not lead to the other's picture.
+    """
+
+    def __init__(self) -> None:
+        self.sum = torch.zeros(())
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.sum = torch.zeros(())
+
+    def hear(self, ahead: Tensor, back: Tensor) -> None:
+        """Add what two guesses (B, F, C, h, w) differ by; (B,) are kept."""
+        self.sum = self.sum.to(ahead.device) + (ahead.float() - back.float()).square().mean(dim=(1, 2, 3, 4))
+
+
+def _of_try(number: int) -> tuple[str | int, ...]:
+    """Return what names the noise of a try; the first one has the noise that it would have alone."""
+    return ("try", number) if number else ()
 
 
 def path_below(model: VideoParts, sampling: Sampling, level: float) -> list[int]:

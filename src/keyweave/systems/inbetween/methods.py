@@ -197,8 +197,12 @@ def _once(sampling: Sampling) -> Sampling:
     return replace(sampling, repeats=0)
 
 
+def _one_way(sampling: Sampling) -> Sampling:
+    return replace(sampling, repeats=0, tries=1)  # there is no other branch to agree with
+
+
 def _in_turns(sampling: Sampling) -> Sampling:
-    return replace(sampling, repeats=0, solver="euler", guidance=(1.0, 1.0))
+    return replace(_one_way(sampling), solver="euler", guidance=(1.0, 1.0))
 
 
 def _trf(sampling: Sampling) -> Sampling:
@@ -225,7 +229,7 @@ METHODS: dict[str, Method] = {
         Method("trf", _FUSED, "none", _reversed_in_time, _trf),
         Method("trf-repeats", _FUSED_AGAIN, "none", _both_ways, _by_nearness),
         Method("average", "one model both ways, averaged", "none", _both_ways, _averaged),
-        Method("image-to-video", _AHEAD, "none", _onward, _once),
+        Method("image-to-video", _AHEAD, "none", _onward, _one_way),
         Method("vibid", _VIBID, "none", alternate, _in_turns),
         Method("mpd", _MPD, "none", partial(alternate, turns=with_one_motion), _in_turns),
     )

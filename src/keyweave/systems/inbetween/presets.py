@@ -103,6 +103,7 @@ _READ: dict[str, Callable[[str, str], Any]] = {
     "steps": _whole(1, 1000),
     "repeats": _whole(0, 50),
     "share": _number(0, 1),
+    "tries": _whole(1, 100),
     "solver": _choice,
     "fusion": _choice,
     "guidance": _ramp,
