@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from torch import Tensor
 
-    from keyweave.diffusion.denoisers import Condition, Denoiser
+    from keyweave.diffusion.denoisers import Condition
 
     Pair = tuple[Tensor, Tensor]
-    Hear = Callable[[Tensor, Tensor], None]
     _Look = Callable[[Tensor, Tensor, Condition, Condition], Pair]
 
 
@@ -77,6 +76,38 @@ class Backward:
     weights: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class TwoWays:
+    """A denoiser of clips between pictures.
+
+    Args:
+        look: gives both branches' guesses of the clean clip, in the time of the film.
+        first: what the forward branch is told, of B pairs.
+        last: what the backward branch is told.
+        fusion: how both guesses become one.
+    """
+
+    look: _Look
+    first: Condition
+    last: Condition
+    fusion: Fusion
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Return the clean guess (B, F, C, h, w)."""
+        ahead, back = self.look(x, sigma, self.first, self.last)
+        if self.fusion.guided:
+            pair = self.look(x, sigma, self.first.without_picture(), self.last.without_picture())
+            ahead = led(pair[0], ahead, self.fusion.guidance)
+            back = led(pair[1], back, self.fusion.guidance_back)
+        share = by_frame(self.fusion.ahead, x)
+        return share * ahead + (1 - share) * back
+
+    def apart(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Return how far apart both branches' guesses lie, (B,): the mean square, guidance aside."""
+        ahead, back = self.look(x, sigma, self.first, self.last)
+        return (ahead.float() - back.float()).square().mean(dim=(1, 2, 3, 4))
+
+
 @contextmanager
 def two_ways(
     unet: UNetSpatioTemporalConditionModel,
@@ -86,8 +117,7 @@ def two_ways(
     backward: Backward,
     *,
     in_turn: bool = False,
-    hear: Hear | None = None,
-) -> Iterator[Denoiser]:
+) -> Iterator[TwoWays]:
     """Yield a denoiser of clips between pictures; the network is as it was when the context is left.
 
     Args:
@@ -97,23 +127,9 @@ def two_ways(
         fusion: how both guesses become one.
         backward: what sets the backward branch apart.
         in_turn: one branch after the other, with maps kept between: slower, in little more than half of the memory.
-        hear: is told both branches' guesses of the clean clip, (B, F, C, h, w) in the time of the film, not yet led.
     """
-    look = _in_turn(unet, backward) if in_turn else _together(unet)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        ahead, back = look(x, sigma, first, last)
-        if hear is not None:
-            hear(ahead, back)
-        if fusion.guided:
-            pair = look(x, sigma, first.without_picture(), last.without_picture())
-            ahead = led(pair[0], ahead, fusion.guidance)
-            back = led(pair[1], back, fusion.guidance_back)
-        share = by_frame(fusion.ahead, x)
-        return share * ahead + (1 - share) * back
-
     if in_turn:
-        yield denoise
+        yield TwoWays(_in_turn(unet, backward), first, last, fusion)
         return
     layers = {
         name: BothWays(rotated=name in backward.rotated, weights=backward.weights.get(name, {}))
@@ -121,7 +137,7 @@ def two_ways(
         if name in backward.rotated or name in backward.weights
     }
     with AttentionExchange(unet, layers):
-        yield denoise
+        yield TwoWays(_together(unet), first, last, fusion)
 
 
 def _together(unet: UNetSpatioTemporalConditionModel) -> _Look:

@@ -138,8 +138,8 @@ class _Generative:
         self._warn(first.size, size, progress)
         at = joins(self._frames, self.windows)
         drawn_over = 0 if self.windows == 1 else needed(times, at)
-        downs = self.sampling.downs
-        steps = downs(self._path()) + drawn_over * downs(self._path(over=True))
+        parts = self.sampling.parts
+        steps = parts(self._path()) + drawn_over * parts(self._path(over=True))
         draw = partial(self._clip, size=size, progress=progress, step=_SAMPLING / steps)
         whole = draw(*shown, seed=seed)
         known = self._film(whole, first, last, progress)
@@ -175,8 +175,8 @@ class _Generative:
         def make() -> NDArray[np.uint8]:
             ends = [self._ready(picture, size) for picture in (first, last)]
             drawn = self._encoded([self._ready(_without_alpha(Image(frame)), size) for frame in sketch])
-            downs = self.sampling.downs(path)
-            with progress.part("sampling", step * downs, downs) as part:
+            parts = self.sampling.parts(path)
+            with progress.part("sampling", step * parts, parts) as part:
                 made = self._made(ends, seed, path, drawn, part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 

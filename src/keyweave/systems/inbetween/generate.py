@@ -59,7 +59,7 @@ def between(
         in_turn: branches one after the other, where memory is short.
         chunk: frames that are decoded at once; all without.
         path: the way through the levels of noise, where it is not the sampling's own.
-        progress: a step for each step of the sampler.
+        progress: a step for each step of the sampler, and for each noise of several that is looked at.
     """
     ends = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
     return between_ends(
@@ -95,8 +95,8 @@ def between_ends(
     With a `sketch`, clean latents (B, F, C, h, w) as the network takes them, clips begin from that instead of from
     nothing: from the level of noise at which the path begins, which hides of it what the model is to draw.
     """
-    fusion, apart = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance), Apart()
-    with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn, hear=apart.hear) as denoise:
+    fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
+    with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
         made = follow(
             model,
             denoise,
@@ -105,7 +105,7 @@ def between_ends(
             sampling=sampling,
             path=path,
             sketch=sketch,
-            apart=apart,
+            apart=denoise.apart,
             progress=progress,
         )
     return pictures_of(model.vae, made, chunk=chunk)
@@ -132,63 +132,42 @@ def follow(
     sampling: Sampling,
     path: Sequence[int] | None = None,
     sketch: Tensor | None = None,
-    apart: Apart | None = None,
+    apart: Denoiser | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are.
 
-    Of several tries, `apart` tells which one goes on; a denoiser of one branch has only one.
+    Of several noises, a clip begins from the one that is nearest by `apart`, which tells of each clip (B,) how far two
+    branches are from agreeing; a denoiser of one branch looks at one noise alone.
     """
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
-    early, late = sampling.parted(sampling.path if path is None else path)
-    solver = SOLVERS[sampling.solver]
+    path = sampling.path if path is None else path
 
     def begin(number: int) -> Tensor:
-        noise = noise_like(latents, seed, *_of_try(number), "latents")
-        if sketch is not None:
-            return sketch.to(noise) + noise * sigmas[early[0]]
-        return noise * (sigmas[0] ** 2 + 1).sqrt()
+        # The first try has the noise that it would have alone.
+        noise = noise_like(latents, seed, *(("try", number) if number else ()), "latents")
+        return noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch.to(noise) + noise * sigmas[path[0]]
 
-    def go(x: Tensor, part: Sequence[int], number: int) -> Tensor:
-        def again(up: int, _: Tensor) -> Tensor:
-            return noise_like(latents, seed, *_of_try(number), "again", up)
-
-        return walk(denoise, x, sigmas, part, noise=again, solver=solver(), progress=progress)
-
-    if len(early) == 1:
-        return go(begin(0), late, 0)
-    assert apart is not None, "one of several tries is chosen by how far branches are apart"
-    best, least = begin(0), None
-    for number in range(sampling.tries):
-        apart.forget()
-        tried = go(begin(number), early, number)
-        nearer = torch.ones_like(apart.sum, dtype=torch.bool) if least is None else apart.sum < least
-        best = torch.where(nearer[:, None, None, None, None], tried, best)
-        least = apart.sum if least is None else torch.minimum(least, apart.sum)
-    return go(best, late, sampling.tries)
-
-
-class Apart:
-    """How far the guesses of both branches lie apart, for each clip of a batch, summed over all looks.
-
-    Where they begin far apart, one of them is on a way that does not lead to the other's picture.
-    """
-
-    def __init__(self) -> None:
-        self.sum = torch.zeros(())
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.sum = torch.zeros(())
-
-    def hear(self, ahead: Tensor, back: Tensor) -> None:
-        """Add what two guesses (B, F, C, h, w) differ by; (B,) are kept."""
-        self.sum = self.sum.to(ahead.device) + (ahead.float() - back.float()).square().mean(dim=(1, 2, 3, 4))
-
-
-def _of_try(number: int) -> tuple[str | int, ...]:
-    """Return what names the noise of a try; the first one has the noise that it would have alone."""
-    return ("try", number) if number else ()
+    best = begin(0)
+    if sampling.chooses(path):
+        assert apart is not None, "one of several noises is chosen by how far branches are apart"
+        least = apart(best, sigmas[0])
+        progress.step()
+        for number in range(1, sampling.tries):
+            x = begin(number)
+            found = apart(x, sigmas[0])
+            best = torch.where((found < least)[:, None, None, None, None], x, best)
+            least = torch.minimum(found, least)
+            progress.step()
+    return walk(
+        denoise,
+        best,
+        sigmas,
+        path,
+        noise=lambda number, _: noise_like(latents, seed, "again", number),
+        solver=SOLVERS[sampling.solver](),
+        progress=progress,
+    )
 
 
 def path_below(model: VideoParts, sampling: Sampling, level: float) -> list[int]:

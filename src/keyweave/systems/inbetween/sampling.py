@@ -11,8 +11,6 @@ from keyweave.diffusion.told import TOLD, Told
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DECIDED = 0.6  # of the steps: after them it is settled where things go, and what is left is how they look
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -22,7 +20,7 @@ class Sampling:
         steps: levels of noise that are gone down.
         repeats: how often each of the first steps is taken again, after adding back the noise that it took away.
         share: of the steps, which are taken again.
-        tries: how many clips are begun, each from noise of its own; the one on which both branches agree best goes on.
+        tries: how many noises are looked at; a clip begins from the one on which both branches agree best.
         solver: who makes the steps.
         fusion: how the branches' guesses become one.
         guidance: at a branch's own picture and at its far end; 1 is none, at half the price.
@@ -46,19 +44,13 @@ class Sampling:
     @property
     def looks(self) -> int:
         """How many evaluations of both branches it takes, guidance aside."""
-        down = self.downs(self.path)
-        if self.solver != "heun":
-            return down
-        _, late = self.parted(self.path)
-        return 2 * down - (self.tries if len(late) == 1 else 1)  # the last step, down to no noise, looks once
+        down = steps_down(self.path)
+        return 2 * down - 1 if self.solver == "heun" else down
 
-    def downs(self, path: Sequence[int]) -> int:
-        """Count the steps down along a path, those of every try."""
-        early, late = self.parted(path)
-        return self.tries * steps_down(early) + steps_down(late)
+    def parts(self, path: Sequence[int]) -> int:
+        """Count what is done on a path: each step down, and each look at a noise to begin with."""
+        return steps_down(path) + (self.tries if self.chooses(path) else 0)
 
-    def parted(self, path: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-        """Part a path where one of several tries is chosen; where there is only one, or no choice is left, at once."""
-        early = [place for place, step in enumerate(path) if step < max(1, int(_DECIDED * self.steps))]
-        chosen = early[-1] + 1 if early and self.tries > 1 else 0
-        return path[: chosen + 1], path[chosen:]
+    def chooses(self, path: Sequence[int]) -> bool:
+        """Tell whether there is a choice: not where only the end of the way is gone, since all is settled there."""
+        return self.tries > 1 and path[0] == 0
