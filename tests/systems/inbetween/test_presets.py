@@ -24,7 +24,7 @@ def test_a_name_is_its_preset_and_changes_change_it():
 @given(
     st.builds(
         Sampling,
-        steps=st.integers(1, 1000),
+        steps=st.integers(2, 1000),
         repeats=st.integers(0, 50),
         share=st.floats(0, 1),
         tries=st.integers(1, 100),
@@ -46,6 +46,7 @@ def test_what_is_written_is_read_again(sampling: Sampling):
         ("fast,speed=3", "'speed=3' is none of steps=, repeats="),
         ("fast,faithful", "'faithful' is none of steps="),
         ("fast,steps=0", "steps is a whole number from 1 to 1000; got '0'"),
+        ("fast,tries=3,steps=1", "tries=3 needs 2 steps or more"),
         ("fast,tries=0", "tries is a whole number from 1 to 100; got '0'"),
         ("fast,steps=2.5", "steps is a whole number"),
         ("fast,share=nan", "share is a number from 0 to 1; got 'nan'"),

@@ -50,6 +50,5 @@ def _evaluations(method: str, ran: Sampling, again: int) -> int:
     if method in ("vibid", "mpd"):
         early = sum(step / ran.steps < SHARE for step in range(ran.steps)) if method == "mpd" else 0
         return 2 * (2 * ran.steps + TIMES * early)  # each turn looks with its picture and without
-    looks = ran.looks + again * (2 if ran.solver == "heun" else 1)
-    chosen = 2 * ran.tries if ran.tries > 1 else 0  # by a look at each noise with pictures alone
-    return chosen + looks * (1 if method == "image-to-video" else 2) * (2 if max(ran.guidance) > 1 else 1)
+    looks = ran.looks + again * ran.tries * (2 if ran.solver == "heun" else 1)
+    return 2 * ran.choices + looks * (1 if method == "image-to-video" else 2) * (2 if max(ran.guidance) > 1 else 1)

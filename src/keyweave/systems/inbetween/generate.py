@@ -59,7 +59,7 @@ def between(
         in_turn: branches one after the other, where memory is short.
         chunk: frames that are decoded at once; all without.
         path: the way through the levels of noise, where it is not the sampling's own.
-        progress: a step for each step of the sampler, and for each noise of several that is looked at.
+        progress: a step for each step of the sampler, and for each look by which one of several tries is chosen.
     """
     ends = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
     return between_ends(
@@ -137,37 +137,41 @@ def follow(
 ) -> Tensor:
     """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are.
 
-    Of several noises, a clip begins from the one that is nearest by `apart`, which tells of each clip (B,) how far two
-    branches are from agreeing; a denoiser of one branch looks at one noise alone.
+    Of several tries, the one goes on that is best by `apart`, which tells of each clip (B,) how far two branches are
+    from agreeing; a denoiser of one branch is tried once.
     """
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
-    path = sampling.path if path is None else path
+    early, late = sampling.parted(sampling.path if path is None else path)
 
     def begin(number: int) -> Tensor:
-        # The first try has the noise that it would have alone.
-        noise = noise_like(latents, seed, *(("try", number) if number else ()), "latents")
-        return noise * (sigmas[0] ** 2 + 1).sqrt() if sketch is None else sketch.to(noise) + noise * sigmas[path[0]]
+        noise = noise_like(latents, seed, *_of_try(number), "latents")
+        if sketch is not None:
+            return sketch.to(noise) + noise * sigmas[early[0]]
+        return noise * (sigmas[0] ** 2 + 1).sqrt()
 
-    best = begin(0)
-    if sampling.chooses(path):
-        assert apart is not None, "one of several noises is chosen by how far branches are apart"
-        least = apart(best, sigmas[0])
+    def go(x: Tensor, part: Sequence[int], number: int) -> Tensor:
+        def again(up: int, _: Tensor) -> Tensor:
+            return noise_like(latents, seed, *_of_try(number), "again", up)
+
+        return walk(denoise, x, sigmas, part, noise=again, solver=SOLVERS[sampling.solver](), progress=progress)
+
+    if len(early) == 1:
+        return go(begin(0), late, 0)
+    assert apart is not None, "one of several tries is chosen by how far branches are apart"
+    best, least = begin(0), None
+    for number in range(sampling.tries):  # one by one: memory is for one
+        tried = go(begin(number), early, number)
+        found = apart(tried, sigmas[late[0]])
+        better = torch.ones_like(found, dtype=torch.bool) if least is None else found < least
+        best = torch.where(better[:, None, None, None, None], tried, best)
+        least = found if least is None else torch.minimum(found, least)
         progress.step()
-        for number in range(1, sampling.tries):
-            x = begin(number)
-            found = apart(x, sigmas[0])
-            best = torch.where((found < least)[:, None, None, None, None], x, best)
-            least = torch.minimum(found, least)
-            progress.step()
-    return walk(
-        denoise,
-        best,
-        sigmas,
-        path,
-        noise=lambda number, _: noise_like(latents, seed, "again", number),
-        solver=SOLVERS[sampling.solver](),
-        progress=progress,
-    )
+    return go(best, late, sampling.tries)
+
+
+def _of_try(number: int) -> tuple[str | int, ...]:
+    """Return what names the noise of a try; the first one has what it would have alone."""
+    return ("try", number) if number else ()
 
 
 def path_below(model: VideoParts, sampling: Sampling, level: float) -> list[int]:

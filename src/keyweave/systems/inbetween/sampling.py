@@ -11,6 +11,8 @@ from keyweave.diffusion.told import TOLD, Told
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_DECIDED = 0.6  # of the steps, after which it is settled where things go; what is left is how they look
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -20,7 +22,7 @@ class Sampling:
         steps: levels of noise that are gone down.
         repeats: how often each of the first steps is taken again, after adding back the noise that it took away.
         share: of the steps, which are taken again.
-        tries: how many noises are looked at; a clip begins from the one on which both branches agree best.
+        tries: how many clips are begun, each from noise of its own; the one on which both branches agree best goes on.
         solver: who makes the steps.
         fusion: how the branches' guesses become one.
         guidance: at a branch's own picture and at its far end; 1 is none, at half the price.
@@ -36,6 +38,11 @@ class Sampling:
     guidance: tuple[float, float] = (1.0, 3.0)
     told: Told = TOLD
 
+    def __post_init__(self) -> None:
+        """Refuse a choice with nothing before it."""
+        if self.tries > 1 and self.steps == 1:
+            raise ValueError(f"tries={self.tries} needs 2 steps or more: one is chosen after the first ones")
+
     @property
     def path(self) -> list[int]:
         """The way through the levels of noise."""
@@ -43,14 +50,24 @@ class Sampling:
 
     @property
     def looks(self) -> int:
-        """How many evaluations of both branches it takes, guidance aside."""
-        down = steps_down(self.path)
+        """How many evaluations of both branches it takes, guidance aside, and those by which a try is chosen."""
+        early, late = self.parted(self.path)
+        down = self.tries * steps_down(early) + steps_down(late)
         return 2 * down - 1 if self.solver == "heun" else down
 
-    def parts(self, path: Sequence[int]) -> int:
-        """Count what is done on a path: each step down, and each look at a noise to begin with."""
-        return steps_down(path) + (self.tries if self.chooses(path) else 0)
+    @property
+    def choices(self) -> int:
+        """How many evaluations of both branches, with pictures alone, it takes to choose among tries."""
+        early, _ = self.parted(self.path)
+        return self.tries if steps_down(early) else 0
 
-    def chooses(self, path: Sequence[int]) -> bool:
-        """Tell whether there is a choice: not where only the end of the way is gone, since all is settled there."""
-        return self.tries > 1 and path[0] == 0
+    def parts(self, path: Sequence[int]) -> int:
+        """Count what is done on a path: each step down, and each look by which a try is chosen."""
+        early, late = self.parted(path)
+        return self.tries * (steps_down(early) + 1) + steps_down(late) if steps_down(early) else steps_down(late)
+
+    def parted(self, path: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Part a path where one of several tries is chosen: at its beginning, where there is nothing to choose."""
+        early = [place for place, step in enumerate(path) if step < int(_DECIDED * self.steps)]
+        end = early[-1] + 1 if early and self.tries > 1 else 0
+        return path[: end + 1], path[end:]
