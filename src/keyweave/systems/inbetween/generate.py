@@ -158,15 +158,15 @@ def follow(
     if len(early) == 1:
         return go(begin(0), late, 0)
     assert apart is not None, "one of several tries is chosen by how far branches are apart"
-    best, least = begin(0), None
-    for number in range(sampling.tries):  # one by one: memory is for one
-        tried = go(begin(number), early, number)
-        found = apart(tried, sigmas[late[0]])
-        better = torch.ones_like(found, dtype=torch.bool) if least is None else found < least
-        best = torch.where(better[:, None, None, None, None], tried, best)
-        least = found if least is None else torch.minimum(found, least)
+    tries: list[Tensor] = []
+    distances: list[Tensor] = []
+    for number in range(sampling.tries):  # one by one: a network at work takes much more memory than these
+        tries.append(go(begin(number), early, number))
+        distances.append(apart(tries[-1], sigmas[late[0]]))
         progress.step()
-    return go(best, late, sampling.tries)
+    nearest = torch.stack(distances).argmin(0)  # (B,)
+    chosen = torch.stack(tries)[nearest, torch.arange(len(latents), device=nearest.device)]
+    return go(chosen, late, sampling.tries)
 
 
 def _of_try(number: int) -> tuple[str | int, ...]:
