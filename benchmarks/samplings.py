@@ -1,12 +1,13 @@
 """What a clip between two pictures gains from more evaluations of the network, by solver: where presets come from.
 
     python benchmarks/samplings.py FOLDER [--pairs 24] [--method full] [--adapter REF] [--way steps=12,repeats=5 ...]
+                                   [--seeds 1]
 
 Each way of sampling fills the same pairs of the drawn world's validation split from the same noise, so that nothing is
 chosen by the pairs that methods are compared on; the measures are those of `keyweave bench inbetween` (docs/bench.md).
 A way is written as for `--sampling`. Clips are kept in FOLDER: stopped, the same command goes on, and ways that are
-added are made beside those that are there. curves.png has a line for each solver, of ways that are led as the presets
-are and repeat no step, over the evaluations of the network for one clip; samplings.md has all.
+added are made beside those that are there. curves.png has a line for each solver and number of tries, of ways that are
+led as the presets are and repeat no step, over the evaluations of the network for one clip; samplings.md has all.
 """
 
 import argparse
@@ -58,13 +59,14 @@ def rows(summary: Summary) -> list[dict[str, object]]:
 
 
 def lines(summary: Summary, key: str) -> list[Line]:
-    """Return a line for each solver, of the ways that are led as the presets are, without repeats."""
+    """Return a line for each solver and number of tries, of ways that are led as the presets are, without repeats."""
     dots: dict[str, list[Point]] = {}
     for one in summary.findings.contenders:
         mean = summary.means[one.name].get(key)
         if one.evaluations and mean and (sampling := parse_sampling(one.name)) and is_led_once(sampling):
-            dots.setdefault(sampling.solver, []).append(Point(one.evaluations, mean))
-    return [Line(solver, sorted(some, key=lambda point: point.clips)) for solver, some in dots.items()]
+            name = sampling.solver if sampling.tries == 1 else f"{sampling.solver}, {sampling.tries} tries"
+            dots.setdefault(name, []).append(Point(one.evaluations, mean))
+    return [Line(name, sorted(some, key=lambda point: point.clips)) for name, some in dots.items()]
 
 
 def is_led_once(sampling: Sampling) -> bool:
@@ -80,6 +82,7 @@ def main() -> None:
     parser.add_argument("--method", default="full")
     parser.add_argument("--model", default="toy-video")
     parser.add_argument("--adapter", help="that of the method full")
+    parser.add_argument("--seeds", type=int, default=1, help="clips for each pair and way")
     parser.add_argument("--way", nargs="+", help=f"default: {'; '.join(WAYS)}")
     asked = parser.parse_args()
     with watched("samplings", as_json=False) as progress:
@@ -90,6 +93,7 @@ def main() -> None:
             [contender(asked.method, way, given) for way in asked.way or WAYS],
             asked.folder / "cache",
             judge=Judge(load_features(judge), judge.mark()),
+            seeds=asked.seeds,
             progress=progress,
         )
         progress.end()
