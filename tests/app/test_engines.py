@@ -15,7 +15,7 @@ from keyweave.app.engines import ENGINES, Bound
 from keyweave.app.jobs import Job, plan_job, run_job
 from keyweave.base.errors import InputError, KeyweaveError, MissingExtra
 from keyweave.base.recipe import sha256_of_file
-from keyweave.classical import crossfade
+from keyweave.classical import crossfade, flow
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.media.pictures.images import write_image
 from keyweave.media.types import Image
@@ -127,6 +127,19 @@ def test_a_generated_film_is_made_again_and_other_weights_are_refused(
         rerun.rerun(film, overwrite=True)
     shutil.rmtree(model)
     assert reports.report_on(film).keyframes == (0, 3)  # a film is measured without what made it
+
+
+def test_what_flow_draws_between_keyframes_is_a_sketch(
+    keyframes: tuple[Path, Path], tiny_folder: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
+):
+    """Its keyframes are far apart, otherwise than neighbours in a clip."""
+    asked: list[bool] = []
+    real = flow.flow
+    monkeypatch.setattr(flow, "flow", lambda *a, near=False, **kw: asked.append(near) or real(*a, near=near, **kw))
+    more: dict[str, Any] = {"sampling": "steps=2,guidance=1,sketch=flow", "fps": 8}
+    assert run_job(job(keyframes, "generative", model=str(tiny_folder), **more)).frames
+    assert asked[0] is False
+    assert all(asked[1:])
 
 
 def test_where_windows_meet_is_told_in_the_result(keyframes: tuple[Path, Path], tiny_folder: Path, one_thread: None):

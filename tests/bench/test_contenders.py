@@ -5,18 +5,24 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from keyweave.base.errors import InputError
-from keyweave.base.progress import Event, Progress
+from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.recipe import sha256_of_file
+from keyweave.bench import contenders as taking_part
 from keyweave.bench.contenders import Contender, Learnt, contenders
 from keyweave.diffusion.exchange import temporal_layers
+from keyweave.diffusion.image_to_video import pictures_of
+from keyweave.maths.tensors import to_frames
 from keyweave.models import finding
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard, write_card
 from keyweave.models.finding import find
+from keyweave.models.loading import load
+from keyweave.recipes.scores import through
 from keyweave.systems.inbetween.sampling import Sampling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,3 +99,27 @@ def test_one_of_the_other_kind_is_refused(learnt: Learnt, tiny_video: Any, tmp_p
         contenders(["full"], replace(learnt, adapter=str(plain)))
     with pytest.raises(InputError, match="back was learnt with rotated maps; no-rotation takes one without them"):
         contenders(["no-rotation"], replace(learnt, unrotated="back"))
+
+
+@torch.no_grad()
+def test_flow_sketches_between_the_ends_of_each_clip(learnt: Learnt, monkeypatch: pytest.MonkeyPatch):
+    """The real frames between are not looked at, and what shows no sketch pays for none."""
+    given: list[Any] = []
+    monkeypatch.setattr(
+        taking_part, "make", lambda *_, **kw: given.append(kw["proposal"]) or torch.zeros(2, 4, 3, 32, 32)
+    )
+    real = np.random.default_rng(3).integers(0, 256, (2, 4, 32, 32, 3), np.uint8)
+    sketched = replace(learnt, sampling=Sampling(steps=2, guidance=(1, 1), sketch="flow"), dtype="float32")
+    (flow,) = contenders(["flow"], None)
+    drawn = flow.make(real, [0, 1], [0, 0], SILENT)
+    only("average", sketched, SILENT).make(real, [0, 1], [0, 0], SILENT)
+    changed = real.copy()
+    changed[:, 1:-1] = 0
+    only("average", sketched, SILENT).make(changed, [0, 1], [0, 0], SILENT)
+    only("vibid", sketched, SILENT).make(real, [0, 1], [0, 0], SILENT)
+    only("average", learnt, SILENT).make(real, [0, 1], [0, 0], SILENT)
+    model = load(learnt.model, device="cpu", dtype="float32")
+    shown = np.abs(to_frames(pictures_of(model.vae, given[0])).astype(int) - through(model, drawn))
+    assert shown.max() <= 1
+    assert torch.equal(given[0], given[1])
+    assert given[2:] == [None, None]

@@ -36,7 +36,7 @@ class Engine:
         takes: options that it is handed by name, where the system has them.
         reach: how far beyond its two pictures it can go, where an easing overshoots.
         model: the embedded model that it draws with if none is named; engines without one learnt nothing.
-        fills: the engine that draws what lies between the times that its model knows.
+        fills: the engine that draws what lies between the times that its model knows, and sketches for it.
         opaque: whether it knows no transparency.
     """
 
@@ -118,8 +118,8 @@ class Bound:
         run = imported(self.row.run)
         if self.row.model is None:
             return partial(run, **self.handed)
-        fill = partial(imported(ENGINES[self.row.fills].run), near=True)
-        return run(**self.handed, fill=fill, keeper=keeper, chance=chance)
+        other = imported(ENGINES[self.row.fills].run)
+        return run(**self.handed, fill=partial(other, near=True), sketcher=other, keeper=keeper, chance=chance)
 
 
 ENGINES: dict[str, Engine] = {

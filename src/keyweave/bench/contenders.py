@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
@@ -14,6 +15,7 @@ from keyweave.bench.elsewhere import FOLDER, HOW, Elsewhere, elsewhere
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
+from keyweave.diffusion.image_to_video import latents_of
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
 from keyweave.models.adapters import doubt_of, find_adapter, mark_adapter, matrices_of, read_adapter
@@ -26,6 +28,8 @@ from keyweave.systems.inbetween.methods import METHODS, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Tensor
 
     from keyweave.base.recipe import ModelMark
     from keyweave.bench.trained import Pupil
@@ -267,6 +271,7 @@ def _generative(
     def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
         del numbers
         firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
+        sketched = METHODS[name].really(learnt.sampling).sketch == "flow"
         made = make(
             name,
             model,
@@ -278,6 +283,7 @@ def _generative(
             frames=real.shape[1],
             in_turn=learnt.in_turn,
             chunk=learnt.chunk,
+            proposal=_sketches(model, real) if sketched else None,
             progress=progress,
         )
         return to_frames(made)
@@ -298,6 +304,13 @@ def _generative(
         finish=learnt.finish,
         remark="; ".join(filter(None, (ran.jumps, _FINISHED * learnt.finish, doubt.rstrip(".")))),
     )
+
+
+@torch.no_grad()
+def _sketches(model: VideoModel, real: Frame) -> Tensor:  # (B, F, C, h, w)
+    """Return what flow draws between the ends of clips (B, F, H, W, 3), as latents."""
+    clips = [np.stack(list(_filled(flow, clip))) for clip in real]
+    return torch.stack([latents_of(model.vae, to_tensor(clip).to(model.place.device)) for clip in clips])
 
 
 def _ceiling(model: VideoModel, mark: ModelMark) -> Contender:

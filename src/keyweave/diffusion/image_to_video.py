@@ -92,6 +92,11 @@ def condition_on(model: VideoParts, pictures: Tensor, frames: int, *, seed: Seed
     )
 
 
+def latents_of(vae: AutoencoderKLTemporalDecoder, pictures: Tensor) -> Tensor:
+    """Return the scaled latents (B, C, h, w), as the network takes them, of pictures (B, 3, H, W) in [-1, 1]."""
+    return encode(vae, pictures).mode() * vae.config["scaling_factor"]
+
+
 def pictures_of(vae: AutoencoderKLTemporalDecoder, latents: Tensor, *, chunk: int | None = None) -> Tensor:
     """Return the pictures (B, F, 3, H, W) in [-1, 1] that scaled latents (B, F, C, h, w) stand for.
 

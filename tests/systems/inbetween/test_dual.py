@@ -257,6 +257,7 @@ def test_looks_are_counted_right(model: Any, pair: tuple[Tensor, Tensor], monkey
     seen: list[int] = []
     real = model.unet.forward
     monkeypatch.setattr(model.unet, "forward", lambda x, *rest, **more: seen.append(len(x)) or real(x, *rest, **more))
+    proposal = torch.zeros(1, 4, 4, 16, 16)
     for sampling in (
         Sampling(steps=3, guidance=(1.0, 1.0)),
         Sampling(steps=4, repeats=2, guidance=(1.0, 1.0)),
@@ -265,15 +266,18 @@ def test_looks_are_counted_right(model: Any, pair: tuple[Tensor, Tensor], monkey
         Sampling(steps=5, tries=3, repeats=2, guidance=(1.0, 1.0)),
         Sampling(steps=4, tries=3, solver="heun", guidance=(1.0, 1.0)),
         Sampling(steps=2, tries=3, solver="heun", guidance=(1.0, 1.0)),
+        Sampling(steps=5, sketch="flow", guidance=(1.0, 1.0)),
+        Sampling(steps=4, tries=2, sketch="flow", solver="heun", guidance=(1.0, 1.0)),
     ):
         seen.clear()
-        between(model, *pair, seed=1, sampling=sampling)
+        between(model, *pair, seed=1, sampling=sampling, proposal=proposal)
         assert seen == [2] * (sampling.looks + sampling.choices)
     seen.clear()
     between(model, *pair, seed=1, sampling=Sampling(steps=3))
     assert seen == [2] * 6
     assert Sampling(steps=50, repeats=5).looks == 175
     assert Sampling(steps=12, tries=4).looks == 4 * 7 + 5
+    assert (Sampling(steps=12, sketch="flow").looks, Sampling(steps=12, sketch="flow").choices) == (12, 2)
 
 
 def test_ends_of_two_sizes_are_refused(model: Any, pair: tuple[Tensor, Tensor]):

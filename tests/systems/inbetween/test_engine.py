@@ -24,6 +24,7 @@ from keyweave.diffusion.image_to_video import condition_on, pictures_of
 from keyweave.diffusion.noise import noise_like
 from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
+from keyweave.media.fit import fit
 from keyweave.media.types import Image
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard
@@ -165,6 +166,38 @@ def test_windows_are_drawn_over_the_frames_of_a_clip_of_the_whole_gap(tiny_folde
     draw = generative(**plain, chance=9, windows=2)
     found = list(draw(first, last, times, seed=3, progress=SILENT))
     assert np.abs(np.stack(found).astype(int) - np.stack(due)).max() <= 1
+
+
+@torch.no_grad()
+def test_a_sketch_of_the_whole_gap_is_proposed_where_that_is_asked_for(
+    tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """As the sketcher draws it at the size that the model works at; windows have sketches of their own."""
+    monkeypatch.setattr(engine, "working_size", lambda *_: (32, 32))
+    given: list[Any] = []
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: given.append(kw) or between_ends(*a, **kw))
+    first, last = picture(1, 64, 64), picture(2, 64, 64)
+    model = load(find(str(tiny_folder)), dtype="float32")
+    draw = generative(
+        model=find(str(tiny_folder)),
+        sampling=replace(QUICK, sketch="flow"),
+        fill=lambda *_, **__: pytest.fail("what lies between frames is not asked for"),
+        sketcher=fill,
+        dtype="float32",
+        no_detail=True,
+    )
+    list(draw(first, last, grid(4), seed=5, progress=SILENT))
+    small = [fit(one, (32, 32), "stretch") for one in (first, last)]
+    frames = [small[0].pixels, *fill(*small, grid(4), seed=5, progress=SILENT), small[1].pixels]
+    due = encode(model.vae, to_tensor(np.stack(frames))).mode() * model.vae.config["scaling_factor"]
+    torch.testing.assert_close(given[0]["proposal"], due[None], rtol=0, atol=1e-5)
+    assert given[0]["sketch"] is None
+    given.clear()
+    draw = generative(
+        model=find(str(tiny_folder)), sampling=replace(QUICK, sketch="flow"), fill=fill, sketcher=fill, windows=3
+    )
+    list(draw(first, last, [Fraction(1, 10)], seed=5, progress=SILENT))
+    assert [(kw["proposal"] is None, kw["sketch"] is None) for kw in given] == [(False, True), (True, False)]
 
 
 @pytest.mark.parametrize(("level", "left"), [(1000.0, 6), (700.0, 6), (699.0, 5), (0.002, 1), (0.001, 1)])

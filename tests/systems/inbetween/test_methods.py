@@ -306,11 +306,13 @@ def test_evaluations_are_those_that_the_network_is_asked_for(
     monkeypatch.setattr(
         Quick, "forward", lambda self, x, *rest, **words: asked.append(len(x)) or forward(self, x, *rest, **words)
     )
-    for steps, solver, tries in ((6, "multistep", 1), (7, "heun", 1), (50, "euler", 1), (50, "euler", 3)):
-        chosen: dict[str, Any] = {"solver": solver, "tries": tries, "guidance": guidance}
+    proposal = torch.zeros(1, FRAMES, 4, 16, 16)
+    ways = ((6, "multistep", 1, "none"), (7, "heun", 1, "flow"), (50, "euler", 1, "none"), (50, "euler", 3, "flow"))
+    for steps, solver, tries, sketch in ways:
+        chosen: dict[str, Any] = {"solver": solver, "tries": tries, "sketch": sketch, "guidance": guidance}
         sampling = Sampling(steps=steps, repeats=2, share=0.3, **chosen)
         asked.clear()
-        make(name, quick, *pair, seed=SEED, sampling=sampling)
+        make(name, quick, *pair, seed=SEED, sampling=sampling, proposal=proposal)
         assert sum(asked) == account(name, sampling).evaluations
 
 
@@ -319,11 +321,14 @@ def test_an_account_says_what_was_run():
     told = "fps=7,motion=127,augmentation=0.02"
     both = "guidance=1..3"
     assert account("full", sampling).words == (
-        f"steps=25,repeats=5,share=0.5,tries=1,solver=euler,fusion=average,{both},{told}"
+        f"steps=25,repeats=5,share=0.5,tries=1,sketch=none,solver=euler,fusion=average,{both},{told}"
     )
     assert account("full", sampling).evaluations == 4 * 85
     trf = account("trf", sampling)
-    assert (trf.words, trf.evaluations) == (f"steps=25,tries=1,solver=euler,fusion=linear,{both},{told}", 4 * 25)
+    assert (trf.words, trf.evaluations) == (
+        f"steps=25,tries=1,sketch=none,solver=euler,fusion=linear,{both},{told}",
+        4 * 25,
+    )
     assert trf.jumps == "without its jumps, which begin at 50 steps"
     assert account("trf", Sampling(steps=50)).jumps == (
         "5 steps taken again in jumps, up at once by the exact noise, otherwise than in the authors' code"

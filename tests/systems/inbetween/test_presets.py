@@ -28,6 +28,7 @@ def test_a_name_is_its_preset_and_changes_change_it():
         repeats=st.integers(0, 50),
         share=st.floats(0, 1),
         tries=st.integers(1, 100),
+        sketch=st.sampled_from(["none", "flow"]),
         solver=st.sampled_from(("euler", "heun", "multistep")),
         fusion=st.sampled_from(("average", "linear")),
         guidance=st.tuples(st.floats(1, 30), st.floats(1, 30)),
@@ -47,6 +48,8 @@ def test_what_is_written_is_read_again(sampling: Sampling):
         ("fast,faithful", "'faithful' is none of steps="),
         ("fast,steps=0", "steps is a whole number from 1 to 1000; got '0'"),
         ("fast,tries=3,steps=1", "tries=3 needs 2 steps or more"),
+        ("fast,sketch=flow,steps=1", "sketch=flow needs 2 steps or more"),
+        ("fast,sketch=mine", "sketch is one of none, flow; got 'mine'"),
         ("fast,tries=0", "tries is a whole number from 1 to 100; got '0'"),
         ("fast,steps=2.5", "steps is a whole number"),
         ("fast,share=nan", "share is a number from 0 to 1; got 'nan'"),
@@ -70,7 +73,7 @@ def test_a_recipe_keeps_every_number():
         assert written.endswith(f"augmentation={number}")
     kept = InbetweenOptions.model_validate({"sampling": "draft"}).model_dump(mode="json")["sampling"]
     assert kept == (
-        "steps=12,repeats=0,share=0.5,tries=1,solver=multistep,fusion=average,guidance=1..3,"
+        "steps=12,repeats=0,share=0.5,tries=1,sketch=none,solver=multistep,fusion=average,guidance=1..3,"
         "fps=7,motion=127,augmentation=0.02"
     )
     assert InbetweenOptions.model_validate({"sampling": kept}).sampling == PRESETS["draft"]

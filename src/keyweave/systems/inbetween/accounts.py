@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keyweave.systems.inbetween.sampling import Sampling
 
 _NOT_REPEATED = frozenset({"repeats", "share"})
-_ONE_WAY = _NOT_REPEATED | {"fusion", "tries"}
+_ONE_WAY = _NOT_REPEATED | {"fusion", "tries", "sketch"}
 _IN_TURNS = _ONE_WAY | {"solver", "guidance"}
 _BLIND = {"trf": _NOT_REPEATED, "image-to-video": _ONE_WAY, "vibid": _IN_TURNS, "mpd": _IN_TURNS}
 _OTHERWISE = "up at once by the exact noise, otherwise than in the authors' code"

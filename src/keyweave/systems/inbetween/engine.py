@@ -16,9 +16,8 @@ from torch.nn import functional
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
-from keyweave.diffusion.image_to_video import condition_on
+from keyweave.diffusion.image_to_video import condition_on, latents_of
 from keyweave.diffusion.quick import compiled
-from keyweave.diffusion.vae import encode
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
@@ -67,6 +66,7 @@ def generative(
     model: Found,
     sampling: Sampling,
     fill: Inbetweener,
+    sketcher: Inbetweener | None = None,
     windows: int = 1,
     adapter: Path | None = None,
     memory: Memory = "auto",
@@ -83,6 +83,7 @@ def generative(
         model: of image-to-video.
         sampling: how a clip is sampled.
         fill: draws between neighbours of the model's grid of times.
+        sketcher: draws between keyframes what the model may choose to go on from, where the sampling asks for a sketch.
         windows: of how many clips a gap is made; with more than one, they meet in frames of a clip of the whole gap.
         adapter: what sets the backward branch apart; without it, both branches are the model itself.
         memory: "low" works in small parts, which is slower; "auto" does so where the device's free memory is short.
@@ -101,7 +102,19 @@ def generative(
         backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
         doubts += filter(None, [doubt_of(learnt, model)])
     return _Generative(
-        model.name, loaded, backward, sampling, fill, windows, memory, compile, not no_detail, keeper, chance, doubts
+        name=model.name,
+        model=loaded,
+        backward=backward,
+        sampling=sampling,
+        fill=fill,
+        sketcher=sketcher,
+        windows=windows,
+        memory=memory,
+        compile=compile,
+        detail=not no_detail,
+        keeper=keeper,
+        chance=chance,
+        doubts=doubts,
     )
 
 
@@ -114,6 +127,7 @@ class _Generative:
     backward: Backward
     sampling: Sampling
     fill: Inbetweener
+    sketcher: Inbetweener | None
     windows: int
     memory: Memory
     compile: bool
@@ -151,8 +165,8 @@ class _Generative:
             start, stop = at[number : number + 2]
             # As the film shows them, with the detail they were given: a window of softened ends comes out softer still.
             ends = Image(known[start]), Image(known[stop])
-            mine, grid = derive(seed, "window", number), [Fraction(k, self._frames - 1) for k in range(self._frames)]
-            sketch = list(off_the_grid(known[start : stop + 1], grid, self.fill, seed=mine))
+            mine = derive(seed, "window", number)
+            sketch = list(off_the_grid(known[start : stop + 1], self._grid, self.fill, seed=mine))
             made = draw(*map(_without_alpha, ends), seed=mine, sketch=sketch)
             return self._film(made, *ends, progress)
 
@@ -174,10 +188,11 @@ class _Generative:
 
         def make() -> NDArray[np.uint8]:
             ends = [self._ready(picture, size) for picture in (first, last)]
-            drawn = self._encoded([self._ready(_without_alpha(Image(frame)), size) for frame in sketch])
+            over = self._encoded([_without_alpha(Image(frame)) for frame in sketch], size)
+            proposal = None if sketch else self._proposal(first, last, size, seed)
             parts = self.sampling.parts(path)
             with progress.part("sampling", step * parts, parts) as part:
-                made = self._made(ends, seed, path, drawn, part)
+                made = self._made(ends, seed, path, sketch=over, proposal=proposal, progress=part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
         return self.keeper.clip([first.pixels, last.pixels, *sketch], seed, make) if self.keeper else make()
@@ -194,17 +209,31 @@ class _Generative:
                 return list(detailed(frames, first.pixels, last.pixels, part))
         return [first.pixels, *frames[1:-1], last.pixels]
 
+    def _proposal(self, first: Image, last: Image, size: tuple[int, int], seed: int) -> Tensor | None:
+        """Return the latents (1, F, C, h, w) of what another draws between two pictures, where that is asked for."""
+        if self.sampling.sketch == "none":
+            return None
+        assert self.sketcher is not None, f"the sampling asks for a sketch by {self.sampling.sketch}"
+        small = [fit(picture, size, "stretch").pixels for picture in (first, last)]
+        return self._encoded(list(map(Image, off_the_grid(small, self._grid, self.sketcher, seed=seed))), size)
+
     @torch.no_grad()
-    def _encoded(self, frames: Sequence[Tensor]) -> Tensor | None:  # (1, F, C, h, w)
-        """Return pictures (1, 3, H, W) as the latents of a clip that the network takes; None where there are none."""
+    def _encoded(self, frames: Sequence[Image], size: tuple[int, int]) -> Tensor | None:  # (1, F, C, h, w)
+        """Return frames as the latents of a clip that the network takes; None where there are none."""
         if not frames:
             return None
-        vae = self.model.vae
-        latents = torch.cat([encode(vae, picture).mode() for picture in frames])  # one by one: memory may be short
-        return (latents * vae.config["scaling_factor"])[None]
+        ready = (self._ready(frame, size) for frame in frames)  # one by one: memory may be short
+        return torch.cat([latents_of(self.model.vae, frame) for frame in ready])[None]
 
     def _made(
-        self, ends: Sequence[Tensor], seed: int, path: Sequence[int], sketch: Tensor | None, progress: Progress
+        self,
+        ends: Sequence[Tensor],
+        seed: int,
+        path: Sequence[int],
+        *,
+        sketch: Tensor | None,
+        proposal: Tensor | None,
+        progress: Progress,
     ) -> Tensor:  # (1, F, 3, H, W)
         first, last = ends
         in_turn, chunk = self._parts(first, self._frames)
@@ -220,6 +249,7 @@ class _Generative:
                 chunk=chunk,
                 path=path,
                 sketch=sketch,
+                proposal=proposal,
                 progress=progress,
             )
 
@@ -244,6 +274,11 @@ class _Generative:
     def _frames(self) -> int:
         """How many frames a clip of the model has."""
         return int(self.model.unet.config["num_frames"])
+
+    @property
+    def _grid(self) -> list[Fraction]:
+        """The times of a clip's frames."""
+        return [Fraction(k, self._frames - 1) for k in range(self._frames)]
 
     @property
     def _scale(self) -> int:

@@ -41,6 +41,7 @@ def between(
     in_turn: bool = False,
     chunk: int | None = None,
     path: Sequence[int] | None = None,
+    proposal: Tensor | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Generate clips from first pictures to last ones, (B, 3, H, W) in [-1, 1] each; return (B, F, 3, H, W).
@@ -59,7 +60,9 @@ def between(
         in_turn: branches one after the other, where memory is short.
         chunk: frames that are decoded at once; all without.
         path: the way through the levels of noise, where it is not the sampling's own.
-        progress: a step for each step of the sampler, and for each look by which one of several tries is chosen.
+        proposal: clean latents (B, F, C, h, w) as the network takes them, of clips that another has drawn between these
+            pictures, where the sampling asks for such a sketch.
+        progress: a step for each step of the sampler, and for each look by which one of several clips is chosen.
     """
     ends = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
     return between_ends(
@@ -71,6 +74,7 @@ def between(
         in_turn=in_turn,
         chunk=chunk,
         path=path,
+        proposal=proposal,
         progress=progress,
     )
 
@@ -88,12 +92,13 @@ def between_ends(
     chunk: int | None = None,
     path: Sequence[int] | None = None,
     sketch: Tensor | None = None,
+    proposal: Tensor | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Do the same from what the network is told about both ends, where pictures were encoded before.
 
-    With a `sketch`, clean latents (B, F, C, h, w) as the network takes them, clips begin from that instead of from
-    nothing: from the level of noise at which the path begins, which hides of it what the model is to draw.
+    With a `sketch`, of the shape of a proposal, all clips begin from that instead of from nothing: from the level of
+    noise at which the path begins, which hides of it what the model is to draw.
     """
     fusion = FUSIONS[sampling.fusion](first.latents.shape[1], sampling.guidance)
     with two_ways(model.unet, first, last, fusion, backward, in_turn=in_turn) as denoise:
@@ -105,6 +110,7 @@ def between_ends(
             sampling=sampling,
             path=path,
             sketch=sketch,
+            proposal=proposal,
             apart=denoise.apart,
             progress=progress,
         )
@@ -132,13 +138,15 @@ def follow(
     sampling: Sampling,
     path: Sequence[int] | None = None,
     sketch: Tensor | None = None,
+    proposal: Tensor | None = None,
     apart: Denoiser | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are.
 
-    Of several tries, the one goes on that is best by `apart`, which tells of each clip (B,) how far two branches are
-    from agreeing; a denoiser of one branch is tried once.
+    Of several tries, and a proposal that joins them under as much noise as they have left, the one goes on that is best
+    by `apart`, which tells of each clip (B,) how far two branches are from agreeing; a denoiser of one branch is tried
+    once.
     """
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
     early, late = sampling.parted(sampling.path if path is None else path)
@@ -157,15 +165,21 @@ def follow(
 
     if len(early) == 1:
         return go(begin(0), late, 0)
-    assert apart is not None, "one of several tries is chosen by how far branches are apart"
-    tries: list[Tensor] = []
+    assert apart is not None, "one of several clips is chosen by how far branches are apart"
+    level = sigmas[late[0]]
+    clips: list[Tensor] = []
     distances: list[Tensor] = []
-    for number in range(sampling.tries):  # one by one: a network at work takes much more memory than these
-        tries.append(go(begin(number), early, number))
-        distances.append(apart(tries[-1], sigmas[late[0]]))
+    for number in range(sampling.proposals):  # one by one: a network at work takes much more memory than these
+        if number < sampling.tries:
+            clips.append(go(begin(number), early, number))
+        else:
+            assert proposal is not None, f"the sampling asks for a sketch by {sampling.sketch}"
+            noise = noise_like(latents, seed, "sketch", "latents")
+            clips.append(proposal.to(noise) + noise * level)
+        distances.append(apart(clips[-1], level))
         progress.step()
     nearest = torch.stack(distances).argmin(0)  # (B,)
-    chosen = torch.stack(tries)[nearest, torch.arange(len(latents), device=nearest.device)]
+    chosen = torch.stack(clips)[nearest, torch.arange(len(latents), device=nearest.device)]
     return go(chosen, late, sampling.tries)
 
 

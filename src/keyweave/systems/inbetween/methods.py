@@ -79,6 +79,7 @@ def make(
     frames: int | None = None,
     in_turn: bool = False,
     chunk: int | None = None,
+    proposal: Tensor | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Generate clips from first pictures to last ones, (B, 3, H, W) in [-1, 1] each; return (B, F, 3, H, W).
@@ -94,6 +95,7 @@ def make(
         frames: how many; what the model was made for without.
         in_turn: branches one after the other, where memory is short and a method has two at once.
         chunk: frames that are decoded at once; all without.
+        proposal: as for `between`, where what the method makes of the sampling asks for a sketch.
         progress: a step for each step of the sampler.
     """
     if method not in METHODS:
@@ -113,7 +115,7 @@ def make(
         seed=seed,
         sampling=chosen.really(sampling),
         frames=frames,
-        **({"in_turn": in_turn} if chosen.run in _TWO_AT_ONCE else {}),
+        **({"in_turn": in_turn, "proposal": proposal} if chosen.run in _TWO_AT_ONCE else {}),
         chunk=chunk,
         progress=progress,
         **adapter,
@@ -198,7 +200,7 @@ def _once(sampling: Sampling) -> Sampling:
 
 
 def _one_way(sampling: Sampling) -> Sampling:
-    return replace(sampling, repeats=0, tries=1)  # there is no other branch to agree with
+    return replace(sampling, repeats=0, tries=1, sketch="none")  # there is no other branch to agree with
 
 
 def _in_turns(sampling: Sampling) -> Sampling:

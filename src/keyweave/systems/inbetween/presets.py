@@ -104,6 +104,7 @@ _READ: dict[str, Callable[[str, str], Any]] = {
     "repeats": _whole(0, 50),
     "share": _number(0, 1),
     "tries": _whole(1, 100),
+    "sketch": _choice,
     "solver": _choice,
     "fusion": _choice,
     "guidance": _ramp,

@@ -23,6 +23,7 @@ class Sampling:
         repeats: how often each of the first steps is taken again, after adding back the noise that it took away.
         share: of the steps, which are taken again.
         tries: how many clips are begun, each from noise of its own; the one on which both branches agree best goes on.
+        sketch: who draws one more that takes part in that choice, under noise; nobody, or the flow engine.
         solver: who makes the steps.
         fusion: how the branches' guesses become one.
         guidance: at a branch's own picture and at its far end; 1 is none, at half the price.
@@ -33,6 +34,7 @@ class Sampling:
     repeats: int = 0
     share: float = 0.5
     tries: int = 1
+    sketch: Literal["none", "flow"] = "none"
     solver: Literal["euler", "heun", "multistep"] = "euler"
     fusion: Literal["average", "linear"] = "average"
     guidance: tuple[float, float] = (1.0, 3.0)
@@ -40,8 +42,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse a choice with nothing before it."""
-        if self.tries > 1 and self.steps == 1:
-            raise ValueError(f"tries={self.tries} needs 2 steps or more: one is chosen after the first ones")
+        if self.proposals > 1 and self.steps == 1:
+            asked = f"tries={self.tries}" if self.tries > 1 else f"sketch={self.sketch}"
+            raise ValueError(f"{asked} needs 2 steps or more: one is chosen after the first ones")
+
+    @property
+    def proposals(self) -> int:
+        """How many clips there are to choose from."""
+        return self.tries + (self.sketch != "none")
 
     @property
     def path(self) -> list[int]:
@@ -50,24 +58,25 @@ class Sampling:
 
     @property
     def looks(self) -> int:
-        """How many evaluations of both branches it takes, guidance aside, and those by which a try is chosen."""
+        """How many evaluations of both branches it takes, guidance aside, and those by which a clip is chosen."""
         early, late = self.parted(self.path)
         down = self.tries * steps_down(early) + steps_down(late)
         return 2 * down - 1 if self.solver == "heun" else down
 
     @property
     def choices(self) -> int:
-        """How many evaluations of both branches, with pictures alone, it takes to choose among tries."""
+        """How many evaluations of both branches, with pictures alone, it takes to choose among clips."""
         early, _ = self.parted(self.path)
-        return self.tries if steps_down(early) else 0
+        return self.proposals if steps_down(early) else 0
 
     def parts(self, path: Sequence[int]) -> int:
-        """Count what is done on a path: each step down, and each look by which a try is chosen."""
+        """Count what is done on a path: each step down, and each look by which a clip is chosen."""
         early, late = self.parted(path)
-        return self.tries * (steps_down(early) + 1) + steps_down(late) if steps_down(early) else steps_down(late)
+        choices = self.proposals if steps_down(early) else 0
+        return self.tries * steps_down(early) + choices + steps_down(late)
 
     def parted(self, path: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-        """Part a path where one of several tries is chosen: at its beginning, where there is nothing to choose."""
+        """Part a path where one of several clips is chosen: at its beginning, where there is nothing to choose."""
         early = [place for place, step in enumerate(path) if step < int(_DECIDED * self.steps)]
-        end = early[-1] + 1 if early and self.tries > 1 else 0
+        end = early[-1] + 1 if early and self.proposals > 1 else 0
         return path[: end + 1], path[end:]

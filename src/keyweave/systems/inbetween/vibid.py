@@ -27,9 +27,8 @@ from torch import Tensor
 
 from keyweave.base.progress import SILENT, Progress
 from keyweave.diffusion.denoisers import Denoiser, sigmas_of, video_denoiser
-from keyweave.diffusion.image_to_video import pictures_of
+from keyweave.diffusion.image_to_video import latents_of, pictures_of
 from keyweave.diffusion.noise import noise_like
-from keyweave.diffusion.vae import encode
 from keyweave.systems.inbetween.generate import ends_of
 
 if TYPE_CHECKING:
@@ -127,6 +126,6 @@ def _backward(turn: Turn) -> Turn:
 
 
 def _end(model: VideoParts, condition: Condition, pictures: Tensor) -> End:
-    latents = encode(model.vae, pictures).mode() * model.vae.config["scaling_factor"]
+    latents = latents_of(model.vae, pictures)
     told, untold = (video_denoiser(model.unet, each) for each in (condition, condition.without_picture()))
     return End(told, untold, latents.float())
