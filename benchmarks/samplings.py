@@ -5,9 +5,10 @@
 
 Each way of sampling fills the same pairs of the drawn world's validation split from the same noise, so that nothing is
 chosen by the pairs that methods are compared on; the measures are those of `keyweave bench inbetween` (docs/bench.md).
-A way is written as for `--sampling`. Clips are kept in FOLDER: stopped, the same command goes on, and ways that are
-added are made beside those that are there. curves.png has a line for each solver and number of tries, of ways that are
-led as the presets are and repeat no step, over the evaluations of the network for one clip; samplings.md has all.
+A way is written as for `--sampling`, and changes `fast,sketch=none`. Clips are kept in FOLDER: stopped, the same
+command goes on, and ways that are added are made beside those that are there. curves.png has a line for each solver,
+number of tries and sketch, of ways that are led as the presets are and repeat no step, over the evaluations of the
+network for one clip; samplings.md has all.
 """
 
 import argparse
@@ -29,21 +30,24 @@ from keyweave.systems.inbetween.presets import parse_sampling
 from keyweave.systems.inbetween.sampling import Sampling
 
 SHOWN = ("frechet", "progress", "swept", "psnr", "found", "ends")
-PLAIN = "guidance=1"
+PLAIN = "fast,sketch=none"  # what a way changes
+UNLED = "guidance=1"
 WAYS = (
     *(f"steps={steps}" for steps in (6, 8, 12, 25, 50)),
     *(f"steps={steps},solver=multistep" for steps in (6, 12, 25)),
     *(f"steps={steps},solver=heun" for steps in (4, 6, 12)),
     "steps=12,repeats=2",
     "steps=25,repeats=5",
-    *(f"steps={steps},{PLAIN}" for steps in (12, 25, 50)),
+    *(f"steps={steps},sketch=flow" for steps in (8, 12, 25)),
+    "steps=12,tries=3,sketch=flow",
+    *(f"steps={steps},{UNLED}" for steps in (12, 25, 50)),
 )
 OTHERS = 128
 
 
 def contender(method: str, way: str, given: Learnt) -> Contender:
     """Return a method that samples in one way, under that way's name."""
-    (one,) = contenders([method], replace(given, sampling=parse_sampling(way)))
+    (one,) = contenders([method], replace(given, sampling=_read(way)))
     return replace(one, name=way)
 
 
@@ -59,14 +63,19 @@ def rows(summary: Summary) -> list[dict[str, object]]:
 
 
 def lines(summary: Summary, key: str) -> list[Line]:
-    """Return a line for each solver and number of tries, of ways that are led as the presets are, without repeats."""
+    """Return a line for each solver and kind of choice, of ways that are led as the presets are, without repeats."""
     dots: dict[str, list[Point]] = {}
     for one in summary.findings.contenders:
         mean = summary.means[one.name].get(key)
-        if one.evaluations and mean and (sampling := parse_sampling(one.name)) and is_led_once(sampling):
-            name = sampling.solver if sampling.tries == 1 else f"{sampling.solver}, {sampling.tries} tries"
-            dots.setdefault(name, []).append(Point(one.evaluations, mean))
+        if one.evaluations and mean and (sampling := _read(one.name)) and is_led_once(sampling):
+            words = [sampling.solver]
+            words += [f"{sampling.tries} tries"] * (sampling.tries > 1) + ["a sketch"] * (sampling.sketch != "none")
+            dots.setdefault(", ".join(words), []).append(Point(one.evaluations, mean))
     return [Line(name, sorted(some, key=lambda point: point.clips)) for name, some in dots.items()]
+
+
+def _read(way: str) -> Sampling:
+    return parse_sampling(f"{PLAIN},{way}")
 
 
 def is_led_once(sampling: Sampling) -> bool:

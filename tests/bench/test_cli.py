@@ -27,7 +27,7 @@ METHODS = "crossfade,flow,average,truth"
 def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "report"
     argv = ["bench", "inbetween", "-o", str(folder), "--methods", METHODS, "--model", str(model), "--device", "cpu"]
-    argv += ["--pairs", "4", "--size", "32x32", "--sampling", "fast,guidance=1", "--steps", "2", "--sheets", "1"]
+    argv += ["--pairs", "4", "--size", "32x32", "--sampling", "fast,sketch=none,guidance=1", "--steps", "2", "--sheets", "1"]
     assert main(argv) == 0
     shown = capsys.readouterr().out
     assert [line.split()[0] for line in shown.splitlines()[1:6]] == ["real", *METHODS.split(",")]
@@ -219,6 +219,7 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
         (["--methods", "flow", "--size", "big"], "--size: 'big' is not a size"),
         (["--methods", "flow", "--data", "nowhere"], "There is no folder nowhere"),
         (["--methods", "average", "--sampling", "best"], "--sampling: 'best' is no preset"),
+        (["--methods", "average", "--sampling", "fast,tries=3", "--steps", "1"], "--sampling: tries=3 needs 2 steps"),
         (["--methods", "flow", "--train-sizes", "50"], "--train-sizes is for methods that learn. Add full"),
         (["--methods", "flow", "--train-sizes", "50,1"], "--train-sizes is '50,1'; it should be such as 50,100,150"),
         (["--methods", "flow", "--train-sizes", "many"], "--train-sizes is 'many'"),

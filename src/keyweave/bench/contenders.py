@@ -271,7 +271,7 @@ def _generative(
     def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
         del numbers
         firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
-        sketched = METHODS[name].really(learnt.sampling).sketch == "flow"
+        sketched = METHODS[name].really(learnt.sampling).sketched
         made = make(
             name,
             model,

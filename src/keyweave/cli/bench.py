@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TOYWORLD = "toyworld"
 _PAIRS, _OTHERS = 100, 256
 _METHODS = "average,trf,flow,crossfade"
+_PLAIN = "fast,sketch=none"  # methods are compared by themselves
 _FEWEST_OTHERS = 4
 _LOW_CHUNK = 4  # frames that are decoded together with little memory: the decoder mixes neighbours
 _LEAST = {
@@ -77,7 +78,12 @@ def build(name: str) -> Parser:
     add("--pairs", type=int, metavar="N", help="how many (default: 100; of a folder, all that there are)")
     add("--seeds", type=int, default=1, metavar="K", help="clips for each pair, of methods by chance (default: 1)")
     add("--seed", type=seed, default=0, metavar="N", help="another chance (default: 0)")
-    add("--sampling", default="fast", metavar="PRESET", help="draft, fast or faithful, or such as fast,repeats=5")
+    add(
+        "--sampling",
+        default=_PLAIN,
+        metavar="PRESET",
+        help=f"such as draft or faithful (default: {_PLAIN})",
+    )
     add("--steps", type=int, metavar="N", help="of the sampler, in place of the preset's")
     add(
         "--gap",
@@ -166,10 +172,10 @@ def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
 
     try:
         sampling = parse_sampling(args.sampling)
+        if args.steps is not None:
+            sampling = replace(sampling, steps=args.steps)
     except ValueError as fault:
         raise InputError(f"--sampling: {fault}.") from None
-    if args.steps is not None:
-        sampling = replace(sampling, steps=args.steps)
     model = find(args.model, "image-to-video", progress=progress)
     low = args.memory == "low"
     chunk = _LOW_CHUNK if low and args.chunk is None else args.chunk

@@ -277,7 +277,7 @@ def test_looks_are_counted_right(model: Any, pair: tuple[Tensor, Tensor], monkey
     assert seen == [2] * 6
     assert Sampling(steps=50, repeats=5).looks == 175
     assert Sampling(steps=12, tries=4).looks == 4 * 7 + 5
-    assert (Sampling(steps=12, sketch="flow").looks, Sampling(steps=12, sketch="flow").choices) == (12, 2)
+    assert (Sampling(steps=12, sketch="flow").looks, Sampling(steps=12, sketch="flow").choices) == (12, 2 * 3)
 
 
 def test_ends_of_two_sizes_are_refused(model: Any, pair: tuple[Tensor, Tensor]):

@@ -48,7 +48,6 @@ def test_what_is_written_is_read_again(sampling: Sampling):
         ("fast,faithful", "'faithful' is none of steps="),
         ("fast,steps=0", "steps is a whole number from 1 to 1000; got '0'"),
         ("fast,tries=3,steps=1", "tries=3 needs 2 steps or more"),
-        ("fast,sketch=flow,steps=1", "sketch=flow needs 2 steps or more"),
         ("fast,sketch=mine", "sketch is one of none, flow; got 'mine'"),
         ("fast,tries=0", "tries is a whole number from 1 to 100; got '0'"),
         ("fast,steps=2.5", "steps is a whole number"),
@@ -65,6 +64,13 @@ def test_what_is_none_is_said(text: str, says: str):
     assert str(caught.value).startswith(says)
 
 
+def test_in_one_step_no_sketch_takes_part():
+    """As nothing is left to choose: a preset with a sketch can be asked for a single step."""
+    assert [parse_sampling(f"steps={steps},sketch=flow").sketched for steps in (1, 2)] == [False, True]
+    assert parse_sampling("steps=1,sketch=flow").looks == 1
+    assert not parse_sampling("steps=2,tries=2,sketch=none").sketched
+
+
 def test_a_recipe_keeps_every_number():
     for number in ("0.1234567", "1e-07"):
         given = {"sampling": f"fast,share={number},augmentation={number}"}
@@ -73,7 +79,7 @@ def test_a_recipe_keeps_every_number():
         assert written.endswith(f"augmentation={number}")
     kept = InbetweenOptions.model_validate({"sampling": "draft"}).model_dump(mode="json")["sampling"]
     assert kept == (
-        "steps=12,repeats=0,share=0.5,tries=1,sketch=none,solver=multistep,fusion=average,guidance=1..3,"
+        "steps=12,repeats=0,share=0.5,tries=1,sketch=flow,solver=multistep,fusion=linear,guidance=1..3,"
         "fps=7,motion=127,augmentation=0.02"
     )
     assert InbetweenOptions.model_validate({"sampling": kept}).sampling == PRESETS["draft"]

@@ -16,7 +16,7 @@ from keyweave.diffusion.denoisers import by_frame, clean_from_velocity, led, vel
 from keyweave.diffusion.exchange import AttentionExchange, BothWays, Giving, Taking, temporal_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from torch import Tensor
@@ -99,13 +99,24 @@ class TwoWays:
             pair = self.look(x, sigma, self.first.without_picture(), self.last.without_picture())
             ahead = led(pair[0], ahead, self.fusion.guidance)
             back = led(pair[1], back, self.fusion.guidance_back)
-        share = by_frame(self.fusion.ahead, x)
-        return share * ahead + (1 - share) * back
+        return self._fused(ahead, back)
 
-    def apart(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return how far apart both branches' guesses lie, (B,): the mean square, guidance aside."""
-        ahead, back = self.look(x, sigma, self.first, self.last)
-        return (ahead.float() - back.float()).square().mean(dim=(1, 2, 3, 4))
+    def apart(self, x: Tensor, sigma: Tensor, noises: Sequence[Tensor]) -> Tensor:
+        """Return how far apart both branches' guesses of a clip lie, (B,): the mean square, guidance aside.
+
+        What the clip stands for is put under other noise first, as much as it had: with the same `noises`, (B, F, C, h,
+        w) of spread 1, clips can be compared, where one that brings its own noise is judged by that as well.
+        """
+        clean = self._fused(*self.look(x, sigma, self.first, self.last))
+        found: list[Tensor] = []
+        for noise in noises:
+            ahead, back = self.look(clean + noise * sigma, sigma, self.first, self.last)
+            found.append((ahead.float() - back.float()).square().mean(dim=(1, 2, 3, 4)))
+        return torch.stack(found).mean(0)
+
+    def _fused(self, ahead: Tensor, back: Tensor) -> Tensor:
+        share = by_frame(self.fusion.ahead, ahead)
+        return share * ahead + (1 - share) * back
 
 
 @contextmanager

@@ -211,7 +211,7 @@ class _Generative:
 
     def _proposal(self, first: Image, last: Image, size: tuple[int, int], seed: int) -> Tensor | None:
         """Return the latents (1, F, C, h, w) of what another draws between two pictures, where that is asked for."""
-        if self.sampling.sketch == "none":
+        if not self.sampling.sketched:
             return None
         assert self.sketcher is not None, f"the sampling asks for a sketch by {self.sampling.sketch}"
         small = [fit(picture, size, "stretch").pixels for picture in (first, last)]

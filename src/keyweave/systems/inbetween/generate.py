@@ -13,9 +13,10 @@ from keyweave.diffusion.image_to_video import condition_on, pictures_of
 from keyweave.diffusion.noise import noise_like
 from keyweave.diffusion.samplers import SOLVERS, walk
 from keyweave.systems.inbetween.dual import FUSIONS, Backward, two_ways
+from keyweave.systems.inbetween.sampling import COMPARED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -62,7 +63,7 @@ def between(
         path: the way through the levels of noise, where it is not the sampling's own.
         proposal: clean latents (B, F, C, h, w) as the network takes them, of clips that another has drawn between these
             pictures, where the sampling asks for such a sketch.
-        progress: a step for each step of the sampler, and for each look by which one of several clips is chosen.
+        progress: a step for each step of the sampler, and for each clip that is compared with others.
     """
     ends = ends_of(model, firsts, lasts, frames, seed=seed, told=sampling.told)
     return between_ends(
@@ -139,14 +140,14 @@ def follow(
     path: Sequence[int] | None = None,
     sketch: Tensor | None = None,
     proposal: Tensor | None = None,
-    apart: Denoiser | None = None,
+    apart: Callable[[Tensor, Tensor, Sequence[Tensor]], Tensor] | None = None,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Follow a denoiser from noise, or a sketch under it, to clean latents, (B, F, C, h, w) as those given are.
 
     Of several tries, and a proposal that joins them under as much noise as they have left, the one goes on that is best
-    by `apart`, which tells of each clip (B,) how far two branches are from agreeing; a denoiser of one branch is tried
-    once.
+    by `apart`, which tells of each clip (B,) how far two branches are from agreeing on it under the same noises; a
+    denoiser of one branch is tried once.
     """
     sigmas = sigmas_of(model.scheduler, sampling.steps).to(latents.device)
     early, late = sampling.parted(sampling.path if path is None else path)
@@ -167,16 +168,18 @@ def follow(
         return go(begin(0), late, 0)
     assert apart is not None, "one of several clips is chosen by how far branches are apart"
     level = sigmas[late[0]]
+    noises = [noise_like(latents, seed, "compared", number) for number in range(COMPARED)]
     clips: list[Tensor] = []
     distances: list[Tensor] = []
     for number in range(sampling.proposals):  # one by one: a network at work takes much more memory than these
         if number < sampling.tries:
             clips.append(go(begin(number), early, number))
         else:
-            assert proposal is not None, f"the sampling asks for a sketch by {sampling.sketch}"
+            if proposal is None:
+                raise ValueError(f"the sampling asks for a sketch by {sampling.sketch}: hand it as the proposal")
             noise = noise_like(latents, seed, "sketch", "latents")
             clips.append(proposal.to(noise) + noise * level)
-        distances.append(apart(clips[-1], level))
+        distances.append(apart(clips[-1], level, noises))
         progress.step()
     nearest = torch.stack(distances).argmin(0)  # (B,)
     chosen = torch.stack(clips)[nearest, torch.arange(len(latents), device=nearest.device)]

@@ -11,6 +11,7 @@ from keyweave.diffusion.told import TOLD, Told
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMPARED = 2  # kinds of noise under which clips are compared; each costs a look, as does what stands under it
 _DECIDED = 0.6  # of the steps, after which it is settled where things go; what is left is how they look
 
 
@@ -42,14 +43,18 @@ class Sampling:
 
     def __post_init__(self) -> None:
         """Refuse a choice with nothing before it."""
-        if self.proposals > 1 and self.steps == 1:
-            asked = f"tries={self.tries}" if self.tries > 1 else f"sketch={self.sketch}"
-            raise ValueError(f"{asked} needs 2 steps or more: one is chosen after the first ones")
+        if self.tries > 1 and self.steps == 1:
+            raise ValueError(f"tries={self.tries} needs 2 steps or more: one is chosen after the first ones")
 
     @property
     def proposals(self) -> int:
         """How many clips there are to choose from."""
         return self.tries + (self.sketch != "none")
+
+    @property
+    def sketched(self) -> bool:
+        """Whether a sketch takes part: there is none in a single step, after which nothing is left to choose."""
+        return self.sketch != "none" and self.choices > 0
 
     @property
     def path(self) -> list[int]:
@@ -67,10 +72,10 @@ class Sampling:
     def choices(self) -> int:
         """How many evaluations of both branches, with pictures alone, it takes to choose among clips."""
         early, _ = self.parted(self.path)
-        return self.proposals if steps_down(early) else 0
+        return self.proposals * (1 + COMPARED) if steps_down(early) else 0
 
     def parts(self, path: Sequence[int]) -> int:
-        """Count what is done on a path: each step down, and each look by which a clip is chosen."""
+        """Count what is done on a path: each step down, and each clip that is compared with others."""
         early, late = self.parted(path)
         choices = self.proposals if steps_down(early) else 0
         return self.tries * steps_down(early) + choices + steps_down(late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +116,7 @@ class TunedTask(BackwardTask):
             real[:, 0],
             real[:, -1],
             seed=number,
-            sampling=PRESETS["draft"],
+            sampling=replace(PRESETS["draft"], sketch="none"),  # what was learnt is to be seen
             backward=Backward(self.rotated, self.branch.weights),
             in_turn=True,
             chunk=chunk,
