@@ -27,7 +27,18 @@ METHODS = "crossfade,flow,average,truth"
 def test_from_end_to_end_and_once_more(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "report"
     argv = ["bench", "inbetween", "-o", str(folder), "--methods", METHODS, "--model", str(model), "--device", "cpu"]
-    argv += ["--pairs", "4", "--size", "32x32", "--sampling", "fast,sketch=none,guidance=1", "--steps", "2", "--sheets", "1"]
+    argv += [
+        "--pairs",
+        "4",
+        "--size",
+        "32x32",
+        "--sampling",
+        "fast,sketch=none,guidance=1",
+        "--steps",
+        "2",
+        "--sheets",
+        "1",
+    ]
     assert main(argv) == 0
     shown = capsys.readouterr().out
     assert [line.split()[0] for line in shown.splitlines()[1:6]] == ["real", *METHODS.split(",")]

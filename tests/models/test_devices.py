@@ -95,6 +95,26 @@ def test_half_precision_must_be_worth_it(slower: float, dtype: str, monkeypatch:
     devices._best_dtype_of_cpu.cache_clear()
 
 
+@pytest.mark.parametrize(("slower", "dtype"), [(0.8, "float32"), (0.25, "bfloat16")])
+@given(data=st.data())
+def test_a_busy_neighbour_does_not_change_the_choice(slower: float, dtype: str, data: st.DataObject):
+    """Else the same job would come out otherwise from one run to the next. Four products in five take longer."""
+    now = [0.0]
+    held_up = iter(data.draw(st.permutations([5.0] * 82 + [0.0] * 20)))
+    plain = torch.Tensor.__matmul__
+
+    def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        now[0] += (slower if a.dtype == torch.bfloat16 else 1) + next(held_up)
+        return plain(a, b)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "__matmul__", product)
+        patch.setattr(time, "perf_counter", lambda: now[0])
+        devices._best_dtype_of_cpu.cache_clear()
+        assert choose("cpu").dtype == dtype
+    devices._best_dtype_of_cpu.cache_clear()
+
+
 def test_the_measurement_is_short_and_leaves_threads_alone():
     torch.set_num_threads(2)
     devices._best_dtype_of_cpu.cache_clear()

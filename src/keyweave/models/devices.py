@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from dataclasses import dataclass
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 Offload = Literal["all on device", "model offload"]
 DTYPES = ("float32", "bfloat16", "float16")
 DEVICES = "cpu, cuda, cuda:N or mps"
-# Below this gain, half the precision is not worth having.
-_WORTH = 1.5
+# Below this gain, half the precision is not worth having. Processors lie far to either side of it, so that one which is
+# busy with something else comes to the same answer.
+_WORTH = 2
+_HOPELESS = 10  # times slower, which no disturbance explains away
+_ROUNDS = 50  # in which both are timed in turn, so that what disturbs one does not spare the other for long
 # Pictures on their way through a network need room too; released models need about as much as their weights.
 _FOR_WEIGHTS = 0.5
 
@@ -132,17 +136,21 @@ def _best_dtype_of_cpu() -> str:
     half = one.bfloat16()
     torch.set_num_threads(1)  # waiting for a thread that a neighbour holds up would drown what is measured
     try:
-        gain = _seconds(lambda: one @ one) / _seconds(lambda: half @ half)
+        gain = _gain(lambda: one @ one, lambda: half @ half)
     finally:
         torch.set_num_threads(threads)
     return "bfloat16" if gain > _WORTH else "float32"
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    """Return how long the work takes at its best, after one call that may have to set things up."""
-    taken: list[float] = []
-    for _ in range(5):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return max(min(taken[1:]), 1e-9)
+def _gain(one: Callable[[], object], other: Callable[[], object]) -> float:
+    """Return how many times longer one work takes than another, both at their best; no first call counts."""
+    best = [math.inf, math.inf]
+    for number in range(_ROUNDS + 1):
+        if number > 1 and best[1] > _HOPELESS * best[0]:
+            break
+        for which, work in enumerate((one, other)):
+            start = time.perf_counter()
+            work()
+            taken = time.perf_counter() - start
+            best[which] = min(best[which], taken) if number else math.inf
+    return best[0] / max(best[1], 1e-9)
