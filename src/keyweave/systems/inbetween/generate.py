@@ -16,7 +16,7 @@ from keyweave.systems.inbetween.dual import FUSIONS, Backward, two_ways
 from keyweave.systems.inbetween.sampling import COMPARED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -167,19 +167,22 @@ def follow(
     if len(early) == 1:
         return go(begin(0), late, 0)
     assert apart is not None, "one of several clips is chosen by how far branches are apart"
+    if proposal is None and sampling.sketch != "none":
+        raise ValueError(f"the sampling asks for a sketch by {sampling.sketch}: hand it as the proposal")
     level = sigmas[late[0]]
     noises = [noise_like(latents, seed, "compared", number) for number in range(COMPARED)]
+
+    def begun() -> Iterator[Tensor]:
+        yield from (go(begin(number), early, number) for number in range(sampling.tries))
+        if proposal is not None and sampling.sketch != "none":
+            noise = noise_like(latents, seed, "sketch", "latents")
+            yield proposal.to(noise) + noise * level
+
     clips: list[Tensor] = []
     distances: list[Tensor] = []
-    for number in range(sampling.proposals):  # one by one: a network at work takes much more memory than these
-        if number < sampling.tries:
-            clips.append(go(begin(number), early, number))
-        else:
-            if proposal is None:
-                raise ValueError(f"the sampling asks for a sketch by {sampling.sketch}: hand it as the proposal")
-            noise = noise_like(latents, seed, "sketch", "latents")
-            clips.append(proposal.to(noise) + noise * level)
-        distances.append(apart(clips[-1], level, noises))
+    for clip in begun():  # one by one: a network at work takes much more memory than these
+        clips.append(clip)
+        distances.append(apart(clip, level, noises))
         progress.step()
     nearest = torch.stack(distances).argmin(0)  # (B,)
     chosen = torch.stack(clips)[nearest, torch.arange(len(latents), device=nearest.device)]
