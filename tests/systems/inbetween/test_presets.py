@@ -79,7 +79,7 @@ def test_a_recipe_keeps_every_number():
         assert written.endswith(f"augmentation={number}")
     kept = InbetweenOptions.model_validate({"sampling": "draft"}).model_dump(mode="json")["sampling"]
     assert kept == (
-        "steps=12,repeats=0,share=0.5,tries=1,sketch=flow,solver=multistep,fusion=linear,guidance=1..3,"
+        "steps=12,repeats=0,share=0.5,tries=1,sketch=flow,solver=euler,fusion=linear,guidance=1..3,"
         "fps=7,motion=127,augmentation=0.02"
     )
     assert InbetweenOptions.model_validate({"sampling": kept}).sampling == PRESETS["draft"]

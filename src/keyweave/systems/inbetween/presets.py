@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PRESETS: dict[str, Sampling] = {
-    "draft": Sampling(steps=12, sketch="flow", solver="multistep", fusion="linear"),
+    "draft": Sampling(steps=12, sketch="flow", fusion="linear"),
     "fast": Sampling(steps=25, sketch="flow", fusion="linear"),
     "faithful": Sampling(steps=50, repeats=5),  # as the paper and its authors' script do it
 }
