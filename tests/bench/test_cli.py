@@ -173,11 +173,11 @@ def test_how_adapters_are_learnt_is_handed_on(model: Path, tmp_path: Path, monke
     argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--model", str(model)]
     main([*argv, "--train-sizes", "50"])
     argv += ["--train-sizes", "50,100", "--train-videos", "mine", "--train-steps", "700", "--train-seeds", "3"]
-    main([*argv, "--train-rate", "4e-3", "--train-batch", "12"])
+    main([*argv, "--train-rate", "4e-3", "--train-batch", "12", "--train-untold", "0.1"])
     like_train = TuneOptions.model_validate({"videos": "toyworld"})
     assert asked == [
         Schooling((50,), "toyworld", 500, like_train.learning_rate, like_train.batch, 1),
-        Schooling((50, 100), "mine", 700, 4e-3, 12, 3),
+        Schooling((50, 100), "mine", 700, 4e-3, 12, 3, 0.1),
     ]
 
 
@@ -236,6 +236,10 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
         (["--methods", "flow", "--train-sizes", "many"], "--train-sizes is 'many'"),
         (["--methods", "flow", "--train-sizes", "50", "--train-steps", "0"], "--train-steps is 0; it should be 1"),
         (["--methods", "flow", "--train-sizes", "50", "--train-rate", "nan"], "--train-rate is nan"),
+        (
+            ["--methods", "flow", "--train-sizes", "50", "--train-untold", "1"],
+            "--train-untold is 1; it should be from 0",
+        ),
         (["--methods", "flow", "--train-sizes", "50", "--train-batch", "0"], "--train-batch is 0; it should be 1"),
     ],
 )

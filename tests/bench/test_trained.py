@@ -92,6 +92,7 @@ def test_what_decides_an_adapter_has_it_learnt_anew(
         (model, videos, {"steps": 4}),
         (model, videos, {"rate": 2e-3}),
         (model, videos, {"batch": 3}),
+        (model, videos, {"untold": 0.25}),
     ]
     for ref, footage, rest in changed:
         before = len(trainings)
@@ -100,6 +101,7 @@ def test_what_decides_an_adapter_has_it_learnt_anew(
     monkeypatch.setattr(trained, "VERSION", "another")
     places |= {pupil.adapter for pupil in learnt(model, videos, tmp_path / "a", names=["full"], sizes=(2,))}
     assert len(places) == len(changed) + 2
+    assert {one.untold for one in trainings} == {0, 0.25}
 
 
 def test_too_few_clips_are_refused_before_anything_is_learnt(

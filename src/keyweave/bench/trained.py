@@ -42,6 +42,7 @@ class Schooling:
         rate: how fast it learns.
         batch: clips in each step.
         seeds: trainings of each kind.
+        untold: share of the samples that hide the picture.
     """
 
     sizes: tuple[int, ...]
@@ -50,6 +51,7 @@ class Schooling:
     rate: float
     batch: int
     seeds: int = 1
+    untold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ def _options(name: str, size: int, seed: int, *, model: Found, schooling: School
             "steps": schooling.steps,
             "learning_rate": schooling.rate,
             "batch": schooling.batch,
+            "untold": schooling.untold,
             "trainable": "vo" if rotated else "qkvo",
             "no_rotation": not rotated,
             "seed": seed,

@@ -108,6 +108,13 @@ def build(name: str) -> Parser:
     add("--train-steps", type=int, default=500, metavar="N", help="steps of each training (default: 500)")
     add("--train-rate", type=float, default=1e-4, metavar="R", help="how fast they learn (default: 0.0001)")
     add("--train-batch", type=int, default=4, metavar="N", help="clips in each step of a training (default: 4)")
+    add(
+        "--train-untold",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the samples: hide the picture, so that guidance is learnt too (default: 0)",
+    )
     add("--train-seeds", type=int, default=1, metavar="K", help="trainings of each kind (default: 1)")
     add("--json", action="store_true", help="print events as JSON lines")
     return parser
@@ -196,6 +203,8 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         raise InputError(f"--train-sizes is {args.train_sizes!r}; it should be such as 50,100,150, each 2 or more.")
     if not 0 < args.train_rate < 1:
         raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
+    if not 0 <= args.train_untold < 1:
+        raise InputError(f"--train-untold is {args.train_untold:g}; it should be from 0 to below 1.")
     schooling = Schooling(
         sizes,
         videos=args.train_videos,
@@ -203,6 +212,7 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         rate=args.train_rate,
         batch=args.train_batch,
         seeds=args.train_seeds,
+        untold=args.train_untold,
     )
     if learnt is None or not taught(names):
         raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
