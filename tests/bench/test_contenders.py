@@ -14,8 +14,10 @@ from keyweave.base.progress import SILENT, Event, Progress
 from keyweave.base.recipe import sha256_of_file
 from keyweave.bench import contenders as taking_part
 from keyweave.bench.contenders import Contender, Learnt, contenders
+from keyweave.bench.trained import Pupil
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.image_to_video import pictures_of
+from keyweave.diffusion.told import Told
 from keyweave.maths.tensors import to_frames
 from keyweave.models import finding
 from keyweave.models.adapters import Adapter, write_adapter
@@ -123,3 +125,43 @@ def test_flow_sketches_between_the_ends_of_each_clip(learnt: Learnt, monkeypatch
     assert shown.max() <= 1
     assert torch.equal(given[0], given[1])
     assert given[2:] == [None, None]
+
+
+@torch.no_grad()
+def test_a_method_samples_as_its_name_says(learnt: Learnt, monkeypatch: pytest.MonkeyPatch):
+    """The same clips as if all did, in the row of its own."""
+    names = ["full", "trf@steps=2+fps=12", "average@steps=3+sketch=flow", "flow"]
+    full, trf, average, _ = contenders(names, learnt)
+    assert [one.name for one in (full, trf, average)] == [one.group for one in (full, trf, average)] == names[:3]
+    assert [one.options["sampling"].partition(",")[0] for one in (full, trf, average)] == [
+        "steps=1",
+        "steps=2",
+        "steps=3",
+    ]
+    assert (trf.engine, trf.method, full.engine) == ("trf", "trf@steps=2+fps=12", "full")
+    alike = replace(learnt, sampling=replace(learnt.sampling, steps=2, told=Told(fps=12)))
+    same = only("trf", alike, SILENT)
+    assert (same.options, same.evaluations, same.remark) == (trf.options, trf.evaluations, trf.remark)
+    real = np.random.default_rng(3).integers(0, 256, (1, 4, 32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(trf.make(real, [0], [5], SILENT), same.make(real, [0], [5], SILENT))
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        taking_part, "make", lambda *_, **kw: asked.append(kw["proposal"]) or torch.zeros(1, 4, 3, 32, 32)
+    )
+    for one in (full, average):
+        one.make(real, [0], [5], SILENT)
+    assert [proposal is None for proposal in asked] == [True, False]
+
+
+def test_what_was_learnt_here_samples_in_each_way_that_is_named(learnt: Learnt, tmp_path: Path):
+    pupils = [
+        Pupil(f"full, 9 clips, seed {seed}", "full", 9, tmp_path / "back" / "adapter.safetensors") for seed in (0, 1)
+    ]
+    found = contenders(["full@steps=2", "average", "full"], learnt, pupils)
+    assert [(one.name, one.group, one.method, one.clips, one.options["sampling"][:7]) for one in found] == [
+        ("full@steps=2, 9 clips, seed 0", "full@steps=2, 9 clips", "full@steps=2", 9, "steps=2"),
+        ("full@steps=2, 9 clips, seed 1", "full@steps=2, 9 clips", "full@steps=2", 9, "steps=2"),
+        ("average", "average", "average", None, "steps=1"),
+        ("full, 9 clips, seed 0", "full, 9 clips", "full", 9, "steps=1"),
+        ("full, 9 clips, seed 1", "full, 9 clips", "full", 9, "steps=1"),
+    ]

@@ -78,6 +78,9 @@ def test_what_decides_a_clip_makes_it_anew(material: Material, tmp_path: Path):
     for one, rest in changed:
         filled(material, tmp_path, one, **rest)
         assert one.clips == 10
+    alike = Counting("counting@steps=9", options={"sampling": "steps=9"})
+    filled(material, tmp_path, alike)
+    assert alike.clips == 0  # what decides is how it samples, not how that was asked for
     more = Counting()
     filled(material, tmp_path, more, seeds=3)
     assert more.clips == 20  # the first seed is there

@@ -69,6 +69,8 @@ def test_each_is_learnt_once_and_named_for_what_it_is(
     assert {(one.steps, one.learning_rate, one.batch) for one in trainings} == {(3, 1e-3, 2)}
     assert len({pupil.adapter for pupil in pupils}) == len(trainings) == 8
     assert learnt(model, videos, tmp_path / "a", seeds=2) == pupils
+    ways = ["average@steps=2", "full@faithful", "full", "no-rotation@steps=2"]
+    assert learnt(model, videos, tmp_path / "a", seeds=2, names=ways) == pupils  # one training, whoever samples how
     assert len(trainings) == 8
 
 

@@ -12,6 +12,7 @@ import torch
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.bench.elsewhere import FOLDER, HOW, Elsewhere, elsewhere
+from keyweave.bench.names import AT, method_of, sampling_of
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
@@ -95,6 +96,11 @@ class Contender:
     remark: str = ""
 
     @property
+    def engine(self) -> str:
+        """What makes its clips; how it samples is told by the options, whatever it is called."""
+        return method_of(self.name)
+
+    @property
     def group(self) -> str:
         """What all its trainings from as many clips are called together."""
         return self.name if self.clips is None else group_of(self.method, self.clips)
@@ -135,8 +141,10 @@ def check_names(names: Sequence[str]) -> None:
         called = _called(name)
         if name.startswith(FOLDER) and called in _TAKEN:
             raise InputError(f"{called} is a method of keyweave; {name} would be another.", "Choose another name.")
-        if not name.startswith(FOLDER) and name not in NAMES:
+        if not name.startswith(FOLDER) and method_of(name) not in NAMES:
             raise InputError(f"There is no method {name!r}.", f"Choose from: {', '.join(NAMES)}, folder:NAME=DIR.")
+        if not name.startswith(FOLDER) and AT in name and method_of(name) not in METHODS:
+            raise InputError(f"{method_of(name)} does not sample, so {name!r} says nothing.", "Leave out the @.")
         if called in map(_called, names[:number]):
             raise InputError(f"The method {called} is named twice.", "Name each once.")
     if not names:
@@ -145,7 +153,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def needs_model(names: Sequence[str]) -> bool:
     """Tell whether any of the methods works with a model."""
-    return any(name in METHODS or name == CEILING for name in names)
+    return any(method_of(name) in METHODS or name == CEILING for name in names)
 
 
 def contenders(
@@ -169,17 +177,27 @@ def contenders(
     found += [_elsewhere(elsewhere(name)) for name in names if name.startswith(FOLDER)]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
-        rows = [(pupil.title, pupil.method, str(pupil.adapter), pupil.clips) for pupil in pupils]
-        shown = {pupil.method for pupil in pupils}
-        own = [name for name in names if name in METHODS and name not in shown]
-        rows += [(name, name, _backward(name, learnt), None) for name in own]
+        rows: list[tuple[str, str, str | None, int | None]] = []
+        for name in (name for name in names if method_of(name) in METHODS):
+            own = [pupil for pupil in pupils if pupil.method == method_of(name)]
+            rows += [
+                (pupil.title.replace(pupil.method, name, 1), name, str(pupil.adapter), pupil.clips) for pupil in own
+            ]
+            rows += [(name, name, _backward(method_of(name), learnt), None)] * (not own)
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
-        places |= {title: names.index(method) for title, method, *_ in rows}
+        places |= {title: names.index(name) for title, name, *_ in rows}
         found += [_generative(*row, learnt=learnt, model=loaded, mark=mark, progress=progress) for row in rows]
         if CEILING in names:
             found.append(_ceiling(loaded, mark))
     return sorted(found, key=lambda one: places[one.name])
+
+
+def check_samplings(names: Sequence[str], sampling: Sampling) -> None:
+    """Refuse names that ask for a sampling that there is not, before anybody waits for a training."""
+    for name in names:
+        if method_of(name) in METHODS:
+            sampling_of(name, sampling)
 
 
 def check_results(names: Sequence[str], pairs: int) -> None:
@@ -251,12 +269,13 @@ def _generative(
     mark: ModelMark,
     progress: Progress,
 ) -> Contender:
+    method, sampling = method_of(name), sampling_of(name, learnt.sampling)
     backward, models, doubt = PLAIN, {"model": mark}, ""
     if adapter is not None:
         path = find_adapter(adapter)
         models["adapter"] = mark_adapter(adapter, path)
         read = read_adapter(path)
-        if bool(read.rotated) != (METHODS[name].needs == "rotated adapter"):
+        if bool(read.rotated) != (METHODS[method].needs == "rotated adapter"):
             kinds = ("with", "without") if read.rotated else ("without", "with")
             ref = models["adapter"].ref
             raise InputError(
@@ -271,14 +290,14 @@ def _generative(
     def draw(real: Frame, numbers: Numbers, seeds: Sequence[int], progress: Progress) -> Frame:
         del numbers
         firsts, lasts = (to_tensor(real[:, k]).to(model.place.device) for k in (0, -1))
-        sketched = METHODS[name].really(learnt.sampling).sketched
+        sketched = METHODS[method].really(sampling).sketched
         made = make(
-            name,
+            method,
             model,
             firsts,
             lasts,
             seed=seeds,
-            sampling=learnt.sampling,
+            sampling=sampling,
             backward=backward,
             frames=real.shape[1],
             in_turn=learnt.in_turn,
@@ -288,10 +307,10 @@ def _generative(
         )
         return to_frames(made)
 
-    ran, place = account(name, learnt.sampling), model.place
+    ran, place = account(method, sampling), model.place
     return Contender(
         title,
-        METHODS[name].says,
+        METHODS[method].says,
         draw,
         by_chance=True,
         options={"sampling": ran.words, "chunk": str(learnt.chunk), "in turn": str(learnt.in_turn)},

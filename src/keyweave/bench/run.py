@@ -197,7 +197,7 @@ class _Batch:
 def _recipe(one: Contender, mark: InputMark, seed: int) -> Recipe:
     return Recipe(
         system="bench inbetween",
-        engine=one.name,
+        engine=one.engine,
         inputs=(mark,),
         options=one.options,
         seed=seed if one.by_chance else 0,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.version import VERSION
+from keyweave.bench.names import method_of
 from keyweave.models.adapters import FILE
 from keyweave.models.folders import CONFIG, read_object
 from keyweave.systems.inbetween.footage import DRAWN, find_footage, reels_of_clips
@@ -86,8 +87,9 @@ class _Plan:
 
 
 def taught(names: Sequence[str]) -> list[str]:
-    """Return those of the methods that take an adapter."""
-    return [name for name in names if name in METHODS and METHODS[name].needs != "none"]
+    """Return those of the methods that take an adapter, however they sample."""
+    methods = dict.fromkeys(map(method_of, names))
+    return [name for name in methods if name in METHODS and METHODS[name].needs != "none"]
 
 
 def school(

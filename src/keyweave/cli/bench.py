@@ -42,6 +42,7 @@ methods:
   image-to-video                  on from the first picture alone
   vibid, mpd                      two later samplers
   flow, crossfade                 without learning
+  NAME@SAMPLING                   a method with a sampling of its own: full@faithful, trf@steps=50, full@steps=6+tries=3
   truth                           the real clips through the model's autoencoder: the best it could do
   folder:NAME=DIR                 what another program made, such as folder:FILM=results: for each pair a folder of
                                   pictures or a film, 000, 001 and so on, from keyframe to keyframe (see --keyframes)
@@ -125,7 +126,13 @@ def run(args: argparse.Namespace) -> int:
     if args.table == bench_dance.NAME:
         return bench_dance.run(args)
     from keyweave.base.errors import InputError  # noqa: PLC0415 - the help must be quick
-    from keyweave.bench.contenders import check_names, check_results, contenders, needs_model  # noqa: PLC0415
+    from keyweave.bench.contenders import (  # noqa: PLC0415
+        check_names,
+        check_results,
+        check_samplings,
+        contenders,
+        needs_model,
+    )
     from keyweave.bench.elsewhere import write_keyframes  # noqa: PLC0415
     from keyweave.bench.run import bench_inbetween  # noqa: PLC0415
     from keyweave.bench.standard import check_standards  # noqa: PLC0415
@@ -144,6 +151,8 @@ def run(args: argparse.Namespace) -> int:
     with watched(args.command, as_json=args.json) as progress:
         standards = _standards(args)
         learnt = _learnt(args, progress) if needs_model(names) else None
+        if learnt is not None:
+            check_samplings(names, learnt.sampling)
         everybody = contenders(names, learnt, _pupils(args, names, learnt, progress), progress=progress)
         material = _material(args, learnt, progress)
         check_results(names, len(material.pairs))

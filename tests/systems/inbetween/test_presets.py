@@ -16,6 +16,8 @@ def test_a_name_is_its_preset_and_changes_change_it():
     assert parse_sampling("faithful") == PRESETS["faithful"]
     assert parse_sampling("draft, steps=7 ,solver=heun") == replace(PRESETS["draft"], steps=7, solver="heun")
     assert parse_sampling("steps=7") == replace(PRESETS[DEFAULT], steps=7)
+    assert parse_sampling("steps=7", PRESETS["faithful"]) == replace(PRESETS["faithful"], steps=7)
+    assert parse_sampling("draft,steps=7", PRESETS["faithful"]) == replace(PRESETS["draft"], steps=7)
     assert parse_sampling("fast,guidance=2").guidance == (2, 2)
     assert parse_sampling("fast,guidance=1.5..4").guidance == (1.5, 4)
     assert parse_sampling("fast,motion=40,fps=12").told == Told(fps=12, bucket=40)

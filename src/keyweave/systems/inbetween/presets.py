@@ -21,8 +21,12 @@ PRESETS: dict[str, Sampling] = {
 DEFAULT = "fast"
 
 
-def parse_sampling(text: str) -> Sampling:
-    """Read such as `faithful`, `fast,steps=50,guidance=1..3` or `steps=10`, which changes the default.
+def parse_sampling(text: str, changed: Sampling = PRESETS[DEFAULT]) -> Sampling:
+    """Read such as `faithful`, `fast,steps=50,guidance=1..3` or `steps=10`.
+
+    Args:
+        text: what was typed.
+        changed: what is changed where no preset is named.
 
     Raises:
         ValueError: with one sentence, if it is none of these.
@@ -34,7 +38,7 @@ def parse_sampling(text: str) -> Sampling:
             raise ValueError(f"{name!r} is no preset; choose from {', '.join(PRESETS)}, or write NAME=VALUE")
         sampling = PRESETS[name]
     else:
-        sampling = PRESETS[DEFAULT]
+        sampling = changed
     for word in words:
         name, is_given, value = (part.strip() for part in word.partition("="))
         if not is_given or name not in _READ:
