@@ -65,6 +65,26 @@ def test_means_and_differences(findings: Findings):
     assert (warping["difference"], warping["better"]) == (pytest.approx(-2), "ours")
 
 
+@pytest.mark.parametrize(
+    ("called", "ours"),
+    [
+        (("trf", "full@steps=50"), "full@steps=50"),
+        (("full@draft", "full@steps=50"), "full@draft"),
+        (("full@draft", "full"), "full"),
+        (("trf", "full-linear"), "trf"),
+    ],
+)
+def test_ours_may_have_a_sampling_of_its_own(findings: Findings, called: tuple[str, str], ours: str):
+    real, *others = findings.contenders
+    names: dict[str, str] = dict(zip(("trf", "full"), called, strict=True))
+    everybody = (real, *(replace(one, name=names[one.name]) for one in others))
+    values = {names.get(name, name): grids for name, grids in findings.values.items()}
+    renamed = replace(findings, contenders=everybody, values=values, vectors={}, others=None)
+    summary = summarise(renamed)
+    assert summary.ours == ours
+    assert [(one.ours, one.other) for one in summary.differences] == [(ours, *(set(called) - {ours}))]
+
+
 def test_without_ours_the_first_is_compared(findings: Findings):
     findings.values.pop("full")
     fewer = Findings(**{**vars(findings), "contenders": findings.contenders[:2], "others": None})

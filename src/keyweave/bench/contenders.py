@@ -12,7 +12,7 @@ import torch
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.bench.elsewhere import FOLDER, HOW, Elsewhere, elsewhere
-from keyweave.bench.names import AT, method_of, sampling_of
+from keyweave.bench.names import AT, JOINED, method_of, sampling_of
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
@@ -142,7 +142,9 @@ def check_names(names: Sequence[str]) -> None:
         if name.startswith(FOLDER) and called in _TAKEN:
             raise InputError(f"{called} is a method of keyweave; {name} would be another.", "Choose another name.")
         if not name.startswith(FOLDER) and method_of(name) not in NAMES:
-            raise InputError(f"There is no method {name!r}.", f"Choose from: {', '.join(NAMES)}, folder:NAME=DIR.")
+            hint = f"Choose from: {', '.join(NAMES)}, folder:NAME=DIR."
+            parted = "=" in name and any(AT in before for before in names[:number])
+            raise InputError(f"There is no method {name!r}.", JOINED if parted else hint)
         if not name.startswith(FOLDER) and AT in name and method_of(name) not in METHODS:
             raise InputError(f"{method_of(name)} does not sample, so {name!r} says nothing.", "Leave out the @.")
         if called in map(_called, names[:number]):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 AT = "@"
 _AND = "+"  # commas part methods
+JOINED = f"Join what is changed by {_AND}, such as full{AT}steps=50{_AND}guidance=2."
 
 
 def method_of(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from keyweave.base.progress import SILENT, Progress
 from keyweave.bench.intervals import Interval, of_mean, of_redrawn, redrawn
 from keyweave.bench.measures import MEASURES, Measure
+from keyweave.bench.names import method_of
 from keyweave.bench.run import REAL
 from keyweave.bench.standard import FEWEST
 from keyweave.metrics.frechet import FrechetDraws, frechet_distance
@@ -180,10 +181,11 @@ def _groups(findings: Findings) -> tuple[Group, ...]:
 
 
 def _ours(groups: Sequence[Group]) -> str:
-    """Choose the method to compare: ours, or the first that learns here, or the first."""
+    """Choose the method to compare: ours, best as all sample, or the first that learns here, or the first."""
     methods = [group.method for group in groups if group.name != REAL.name]
     learnt = [group.method for group in groups if group.clips is not None]
-    return OURS if OURS in methods else (learnt or methods)[0]
+    own = sorted((name for name in methods if method_of(name) == OURS), key=lambda name: name != OURS)
+    return (own or learnt or methods)[0]
 
 
 def _compared(groups: Sequence[Group], ours: str) -> list[tuple[Group, Group]]:
