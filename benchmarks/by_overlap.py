@@ -62,7 +62,11 @@ def rows(size: tuple[int, int], gains: dict[int, float]) -> list[dict[str, objec
         here = [number for number, covered in overlaps.items() if low <= covered < high]
         mean = of_mean(np.array([gains[number] for number in here]))
         kinds = sorted({"+".join(sorted(role.kind for role in scene_of("test", number).cast)) for number in here})
-        row = {"covers itself": f"{low:g} to {min(high, 1):g}", "pairs": len(here), "kinds": len(kinds)}
+        row: dict[str, object] = {
+            "covers itself": f"{low:g} to {min(high, 1):g}",
+            "pairs": len(here),
+            "kinds": len(kinds),
+        }
         sure = f"[{mean.low:.3g}, {mean.high:.3g}]" if mean else ""
         found.append(
             row | {"gain": f"{mean.value:+.3g}" if mean else "", "95 %": sure, "such as": ", ".join(kinds[:4])}

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, pairwise, permutations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
@@ -55,10 +55,12 @@ class Program:
         rows, columns, factors = np.array(cells).T
         matrix = coo_array((factors, (rows, columns)), shape=(len(self.rows), len(self.costs))).tocsr()
         low, high = np.array([row[2:] for row in self.rows]).T
+        least: Any = np.zeros(len(self.most))  # SciPy's own hints know single numbers only
+        most: Any = np.array(self.most, float)
         return milp(
             self.costs,
             integrality=np.arange(len(self.costs)) < len(self.place),  # flows between chosen pairs are whole anyway
-            bounds=Bounds(np.zeros(len(self.most)), np.array(self.most, float)),
+            bounds=Bounds(least, most),
             constraints=LinearConstraint(matrix, low, high),
             options={"time_limit": seconds, "mip_rel_gap": 0},
         )
