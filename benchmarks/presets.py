@@ -5,10 +5,11 @@
                                  [--memory high]
 
 The engine `generative` makes the model's own number of frames, as it does for a film: keyframes are encoded, a sketch
-is drawn where the preset has one, latents are decoded, colours and detail carried. Each row is a process of its own. It
-makes a clip of two steps first, after which all is loaded and, with --compile, compiled; that is `ready, s`. Then it
-makes `--rounds` clips, each from a seed of its own, and the best time is kept. Memory is the most that PyTorch held of
-a GPU, or the most that the process held on a CPU, its libraries and files among it.
+is drawn where the preset has one, latents are decoded, colours and detail carried. Each row is a process of its own.
+It makes a clip of two steps first, after which all is loaded and, with --compile, compiled; that is `ready, s`, and
+less where PyTorch's cache on disk has what was compiled before. Then it makes `--rounds` clips, each from a seed of
+its own, and the best time is kept. Memory is the most that PyTorch held of a GPU, or the most that the process held
+on a CPU, its libraries and files among it.
 
 At full size, with the folder that `python benchmarks/full_size.py FOLDER --convert --keep` leaves:
 `--model FOLDER --adapter FOLDER/adapter.safetensors --size 1024x576`.
@@ -19,6 +20,7 @@ import multiprocessing
 import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -109,8 +111,8 @@ def main() -> None:
         for preset in asked.presets:
             for compile_it in (False, True)[: 1 + asked.compile]:
                 options = given | {"sampling": preset, "compile": compile_it}
-                with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    measured = pool.apply(row, (options, size, asked.rounds, asked.threads))
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+                    measured = alone.submit(row, options, size, asked.rounds, asked.threads).result()
                 found.append({"preset": preset} | measured)
                 print(*found[-1].values(), sep=", ", file=sys.stderr, flush=True)
     except (KeyweaveError, ValueError) as fault:
