@@ -182,10 +182,9 @@ def contenders(
         rows: list[tuple[str, str, str | None, int | None]] = []
         for name in (name for name in names if method_of(name) in METHODS):
             own = [pupil for pupil in pupils if pupil.method == method_of(name)]
-            rows += [
-                (pupil.title.replace(pupil.method, name, 1), name, str(pupil.adapter), pupil.clips) for pupil in own
-            ]
-            rows += [(name, name, _backward(method_of(name), learnt), None)] * (not own)
+            rows += [(one.title.replace(one.method, name, 1), name, str(one.adapter), one.clips) for one in own]
+            if not own:
+                rows.append((name, name, _backward(method_of(name), learnt), None))
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
         places |= {title: names.index(name) for title, name, *_ in rows}
