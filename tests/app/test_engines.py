@@ -29,6 +29,9 @@ from keyweave.systems.inbetween.options import InbetweenOptions
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 
+_WORDS: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
+ABOUT: dict[str, Any] = {"seed": 0, "steps": 0, "hours": 0, "trained": date(2026, 1, 1), **_WORDS}  # of any card
+
 
 def job(keyframes: tuple[Path, Path], engine: str, **options: object) -> Job:
     made = InbetweenOptions.model_validate({"duration": "0.5", **options})
@@ -111,7 +114,7 @@ def test_a_generated_film_is_made_again_and_other_weights_are_refused(
     made = job(keyframes, "generative", model=str(model), sampling="steps=1,guidance=1", fps=8)
     result = run_job(Job(made.system, made.inputs, options=made.options, engine="generative", seed=3, output=film))
     recipe = result.recipe
-    assert recipe.models["model"].ref == "./model"
+    assert recipe.models["model"].ref == recipe.options["model"] == "./model"
     assert set(recipe.models) == {"model"}
     assert (recipe.device, recipe.dtype) == ("cpu", choose("cpu").dtype)
     assert recipe.options["sampling"].startswith("steps=1,repeats=0")
@@ -121,12 +124,38 @@ def test_a_generated_film_is_made_again_and_other_weights_are_refused(
         watched.setattr(Found, "mark", lambda found: summed.append(found.folder) or real_mark(found))
         assert rerun.rerun(film).same
     assert summed == [model]  # once: it takes a while where weights are large
+    film.with_name("film.gif.json").unlink()  # a film that was shared: the model beside it is found by its name
+    assert rerun.rerun(film, inputs=keyframes, overwrite=True).same
     weights = model / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(InputError, match="./model holds other weights than those that were used then"):
-        rerun.rerun(film, overwrite=True)
+        rerun.rerun(film, inputs=keyframes, overwrite=True)
     shutil.rmtree(model)
-    assert reports.report_on(film).keyframes == (0, 3)  # a film is measured without what made it
+    with pytest.raises(InputError, match=r"^The model model was not found \(looked at .*model, model\). Put it there"):
+        rerun.rerun(film, inputs=keyframes, overwrite=True)
+    assert reports.report_on(film, inputs=keyframes).keyframes == (0, 3)  # a film is measured without what made it
+
+
+def test_a_film_tells_nothing_of_where_its_models_lie(
+    keyframes: tuple[Path, Path], tiny_video: Any, tiny_folder: Path, tmp_path: Path, one_thread: None
+):
+    secret, films = tmp_path / "secret", tmp_path / "films"
+    films.mkdir()
+    model = Path(shutil.copytree(tiny_folder, secret / "model"))
+    card = ModelCard(name="back", kind="adapter", base="tiny", **ABOUT)
+    write_adapter(adapter := secret / "turned.safetensors", Adapter({}, temporal_layers(tiny_video.unet), card))
+    options = {"model": str(model), "adapter": str(adapter), "sampling": "steps=1,guidance=1", "fps": 8}
+    made = job(keyframes, "generative", **options)
+    result = run_job(replace(made, seed=3, output=films / "film.gif"))
+    assert result.recipe.options["adapter"] == "./turned.safetensors"
+    assert b"secret" not in (films / "film.gif").read_bytes()
+    again = rerun.rerun(films / "film.gif")  # by the file beside it
+    assert again.same
+    assert not again.differences
+    # Whoever spells the way to them otherwise makes the same film, and finds the clips that are kept.
+    elsewhere = Path(shutil.copytree(secret, tmp_path / "elsewhere"))
+    moved = {"model": str(elsewhere / "model"), "adapter": str(elsewhere / adapter.name)}
+    assert run_job(replace(job(keyframes, "generative", **options | moved), seed=3)).recipe == result.recipe
 
 
 def test_what_flow_draws_between_keyframes_is_a_sketch(
@@ -154,17 +183,15 @@ def test_where_windows_meet_is_told_in_the_result(keyframes: tuple[Path, Path], 
 def test_an_adapter_is_found_by_the_card_by_name_and_by_file(
     tiny_video: Any, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    words: dict[str, Any] = dict.fromkeys(("says", "data", "recipe", "hardware", "limits", "license"), "none")
-    about: dict[str, Any] = {"seed": 0, "steps": 0, "hours": 0, "trained": date(2026, 1, 1), **words}
     monkeypatch.setattr(finding, "EMBEDDED", tmp_path)
     layers = temporal_layers(tiny_video.unet)
-    card = ModelCard(name="back", kind="adapter", base="tiny", **about)
+    card = ModelCard(name="back", kind="adapter", base="tiny", **ABOUT)
     (tmp_path / "back").mkdir()
     file = tmp_path / "back" / "adapter.safetensors"
     write_adapter(file, Adapter({}, layers, card))
     write_card(tmp_path / "back", card)
     shutil.copytree(tiny_folder, tmp_path / "tiny")
-    write_card(tmp_path / "tiny", ModelCard(name="tiny", kind="image-to-video", adapter="back", **about))
+    write_card(tmp_path / "tiny", ModelCard(name="tiny", kind="image-to-video", adapter="back", **ABOUT))
 
     def bound(**options: object) -> Bound:
         return ENGINES["generative"].bind(InbetweenOptions.model_validate({"model": "tiny", **options}))
@@ -193,6 +220,7 @@ def test_a_recipe_knows_its_weights_and_other_weights_are_refused(
     run_job(Job(made.system, made.inputs, options=made.options, engine="flow", output=film))
     mark = json.loads((tmp_path / "film.gif.json").read_text())["models"]["raft"]
     assert mark["ref"] == "w.safetensors"
+    assert str(tmp_path).encode() not in film.read_bytes()
     assert rerun.rerun(film).same
     weights.write_bytes(b"others")
     with pytest.raises(InputError, match="other weights than those that were used then"):

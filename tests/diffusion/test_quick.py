@@ -1,7 +1,9 @@
 """Quicker ways come to the same, forward and backward, and change nothing that is stored."""
 
 import copy
+import gc
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
@@ -66,6 +68,15 @@ def test_a_network_is_compiled_for_a_while(monkeypatch: pytest.MonkeyPatch):
     with compiled(network):  # is not compiled again
         assert torch.equal(network(x), 2 * x)
     assert len(calls) == 1
+    other = copy.deepcopy(network)
+    with compiled(other):  # is another, with weights of its own
+        assert torch.equal(other(x), 2 * x)
+    assert len(calls) == 2
+    gone = ref(network)
+    calls.clear()
+    del network
+    gc.collect()
+    assert gone() is None
 
 
 def test_what_cannot_be_compiled_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch):

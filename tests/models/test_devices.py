@@ -3,6 +3,7 @@
 import platform
 import time
 
+import psutil
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from keyweave.base.errors import InputError
 from keyweave.models import devices
-from keyweave.models.devices import Place, choose, free_bytes, hardware, place_weights
+from keyweave.models.devices import Place, choose, free_bytes, hardware, place_weights, room_for_work
 
 
 @pytest.fixture
@@ -48,7 +49,12 @@ def test_what_was_asked_for_is_taken(gpus):
 
 
 def test_what_pytorch_holds_ready_is_free(gpus):
-    assert free_bytes("cuda:1") == 3 + (6 - 1)
+    assert free_bytes("cuda:1") == room_for_work("cuda:1") == 3 + (6 - 1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_work_may_take_half_of_the_memory_that_is_shared(device: str):
+    assert room_for_work(device) == psutil.virtual_memory().total // 2
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:", "cuda:-1", "cpu:0", "", "CUDA"])

@@ -23,6 +23,13 @@ def test_any_size_and_the_same_for_the_same_seed(kind, width: int, height: int):
     assert not np.array_equal(one.frames, shoot(scene_of("train", 4, kind=kind), frames=5).frames[:, :height, :width])
 
 
+@pytest.mark.parametrize("aspect", [0.5, 9 / 16, 0.75])
+def test_there_are_scenes_for_narrow_pictures(aspect: float):
+    for number in range(150):
+        scene = scene_of("train", number, kind="flower", aspect=aspect)
+        assert all(0 < role.course.points[0, 0] < aspect for role in scene.cast)
+
+
 def test_splits_never_meet():
     seeds = {
         split: {scene_of(split, number).seed for number in range(400)} for split in ("train", "validation", "test")

@@ -59,12 +59,12 @@ class Engine:
         files = {name: value for name, value in given.items() if isinstance(value, Path)}
         # Weights that are not there are told of by who wants them, with the way to get some.
         marks = {name: ModelMark(path.name, sha256_of_file(path)) for name, path in files.items() if path.is_file()}
-        return Bound(self, given, marks)
+        return Bound(self, given, marks, local=files)
 
     def _bind_models(self, given: dict[str, Any], progress: Progress) -> Bound:
         from keyweave.models.adapters import find_adapter, mark_adapter  # noqa: PLC0415 - the table must be quick to read
         from keyweave.models.devices import choose  # noqa: PLC0415
-        from keyweave.models.finding import find, frames_of  # noqa: PLC0415
+        from keyweave.models.finding import find, frames_of, is_folder  # noqa: PLC0415
         from keyweave.systems.inbetween.windows import joins  # noqa: PLC0415
 
         for package in ("diffusers", "transformers"):
@@ -72,13 +72,18 @@ class Engine:
         model = find(given.get("model", self.model), "image-to-video", progress=progress)
         _, *within, last = joins(frames_of(model), given.get("windows", 1))  # which refuses too many
         marks = {"model": model.mark()}
-        adapter = given.pop("adapter", model.adapter)
+        local = {"model": model.folder} if is_folder(model.ref) else {}
+        named = given.pop("adapter", None)
+        adapter = named or model.adapter
         if adapter not in (None, NO_ADAPTER):
             path = find_adapter(adapter)
             marks["adapter"] = mark_adapter(adapter, path)
             given["adapter"] = path
+            if named and (named.endswith(".safetensors") or is_folder(named)):
+                local["adapter"] = Path(named).expanduser()
         place = choose(given.get("device"), given.get("dtype"))
-        return Bound(self, given | {"model": model}, marks, place, tuple(Fraction(join, last) for join in within))
+        given["model"] = model
+        return Bound(self, given, marks, place, tuple(Fraction(join, last) for join in within), local)
 
     def _refuse_others(self, options: OutputOptions) -> None:
         """Refuse an option that is for another engine."""
@@ -100,6 +105,7 @@ class Bound:
         marks: the models among that, as recipes know them.
         place: where it computes, if it learnt anything.
         joins: shares of a gap between keyframes at which clips meet that it is made of.
+        local: where those options lie that name files and folders of this disk, which a recipe must not tell of.
     """
 
     row: Engine
@@ -107,6 +113,12 @@ class Bound:
     marks: dict[str, ModelMark] = field(default_factory=dict)
     place: Place | None = None
     joins: tuple[Fraction, ...] = ()
+    local: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What these options are in a recipe: paths from a folder that is not told."""
+        return {option: f"./{path.name}" for option, path in self.local.items()}
 
     def load(self, keeper: Keeper | None = None, *, chance: int = 0) -> Inbetweener:
         """Import the function, and load the models.

@@ -145,7 +145,7 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         system=system.name,
         engine=row.name,
         inputs=_marks(job, system),
-        options=options.model_dump(mode="json"),
+        options=options.model_dump(mode="json") | engine.names,
         seed=_seed(job),
         version=VERSION,
         models=engine.marks,
@@ -188,7 +188,7 @@ def run_plan(plan: Plan, progress: Progress = SILENT) -> Result:
         overwrite=job.overwrite,
     )
     sidecar = sidecar_of(job.output)
-    write_text(sidecar, _sidecar_text(plan.recipe, job, sidecar), overwrite=True)
+    write_text(sidecar, _sidecar_text(plan, sidecar), overwrite=True)
     for note in written.notes:
         progress.warn(note)
     return Result(
@@ -328,9 +328,11 @@ def _tell(plan: Plan, progress: Progress) -> None:
     )
 
 
-def _sidecar_text(recipe: Recipe, job: Job, sidecar: Path) -> str:
-    row: dict[str, Any] = json.loads(recipe.to_json())
-    row["paths"] = [_path_from(sidecar.parent, source) for source in job.inputs]
+def _sidecar_text(plan: Plan, sidecar: Path) -> str:
+    row: dict[str, Any] = json.loads(plan.recipe.to_json())
+    row["paths"] = [_path_from(sidecar.parent, source) for source in plan.job.inputs]
+    if plan.engine.local:
+        row["model_paths"] = {option: _path_from(sidecar.parent, path) for option, path in plan.engine.local.items()}
     return json.dumps(row, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 

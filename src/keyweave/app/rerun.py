@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import Recipe, sha256_of_file
 from keyweave.media.comments import read_comment
 from keyweave.media.writers import is_numbered
+from keyweave.models.finding import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +36,14 @@ class Found:
         output: the film that it made, or would have made; for a folder of pictures, its pattern.
         folders: where inputs are looked for by name.
         paths: where each input lay when the output was made; empty where nobody wrote it down.
+        model_paths: where options lay then that name models of this disk.
     """
 
     recipe: Recipe
     output: Path
     folders: tuple[Path, ...]
     paths: tuple[Path | None, ...]
+    model_paths: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,11 @@ def find_recipe(path: Path) -> Found:
         return beside
     recipe = Recipe.from_json(text, str(path))
     known = beside is not None and beside.recipe.digest() == recipe.digest()
-    paths = beside.paths if beside is not None and known else ()
+    paths, model_paths = (beside.paths, beside.model_paths) if beside is not None and known else ((), {})
     if pattern is None and path.suffix.lower() in (".png", ".jpg", ".jpeg"):
         # One picture of a sequence stands for all of it.
         return _from_sidecar(path.parent / "recipe.json")
-    return Found(recipe, path, (path.parent, Path()), paths)
+    return Found(recipe, path, (path.parent, Path()), paths, model_paths)
 
 
 def rerun(
@@ -91,7 +94,7 @@ def rerun(
 ) -> Again:
     """Make an output again, from its recipe and the same inputs; `inputs` says where they are now, if they moved."""
     found = find_recipe(path)
-    job = replace(job_of(found, inputs), output=output or beside(found.output), overwrite=overwrite)
+    job = replace(job_of(_with_models(found), inputs), output=output or beside(found.output), overwrite=overwrite)
     plan = plan_job(job, progress)
     _refuse_other_weights(found.recipe, plan.recipe)
     result = run_plan(plan, progress)
@@ -130,6 +133,27 @@ def _refuse_other_weights(then: Recipe, now: Recipe) -> None:
             )
 
 
+def _with_models(found: Found) -> Found:
+    """Return a recipe with the models of this disk that its options name where they lie now."""
+    recipe = found.recipe
+    here: dict[str, str] = {}
+    for option in recipe.models:
+        named = recipe.options.get(option)
+        if not isinstance(named, str) or not is_folder(named):
+            continue  # embedded, or of the hub
+        by_name = [folder / Path(named).name for folder in found.folders]  # never a path: recipes come from strangers
+        places = [found.model_paths[option], *by_name] if option in found.model_paths else by_name
+        place = next((place for place in places if place.exists()), None)
+        if place is None:
+            looked = ", ".join(dict.fromkeys(map(str, places)))
+            raise InputError(
+                f"The {option} {Path(named).name} was not found (looked at {looked}).",
+                "Put it there, or a link to it.",
+            )
+        here[option] = str(place.absolute())
+    return replace(found, recipe=replace(recipe, options=recipe.options | here))
+
+
 def beside(output: Path) -> Path:
     """Name the place of a second making: film.rerun.mp4 beside film.mp4, shots.rerun/ beside shots/."""
     if is_numbered(output):
@@ -145,11 +169,14 @@ def _from_sidecar(path: Path) -> Found:
     if not isinstance(paths, list) or len(paths) != len(recipe.inputs):
         paths = []
     places = tuple(path.parent / one if isinstance(one, str) else None for one in paths)
+    models = row.get("model_paths")
+    models = models if isinstance(models, dict) else {}
+    model_places = {option: path.parent / one for option, one in models.items() if isinstance(one, str)}
     if path.name == "recipe.json":
         output = path.parent / _pattern_in(path.parent)
     else:
         output = path.with_name(path.name.removesuffix(".json"))
-    return Found(recipe, output, (path.parent, Path()), places)
+    return Found(recipe, output, (path.parent, Path()), places, model_places)
 
 
 def _text_of(path: Path) -> str:

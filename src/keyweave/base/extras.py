@@ -21,6 +21,7 @@ EXTRA_OF = {
     "librosa": "dance",
     "opentimelineio": "editing",
     "peft": "generate",
+    "psutil": "generate",
     "safetensors": "train",
     "transformers": "generate",
 }

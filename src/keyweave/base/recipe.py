@@ -1,8 +1,8 @@
 """What made an output: everything that is needed to make it again.
 
 The recipe travels inside the output file and holds no path, so that a shared film tells nothing of its maker's disk
-and the same job gives the same bytes wherever it runs. Where the inputs lie is written only into the file beside the
-output (`film.mp4.json`), as `paths`.
+and the same job gives the same bytes wherever it runs. Where the inputs and models lie is written only into the file
+beside the output (`film.mp4.json`), as `paths` and `model_paths`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Recipe:
         system: the row of the table of systems, such as "inbetween".
         engine: which engine drew the in-betweens.
         inputs: in the order they were given.
-        options: every option of the system, defaults included, as plain JSON values.
+        options: every option of the system, defaults included, as plain JSON values; models of this disk by name.
         models: by role.
         seed: the one integer that all chance came from.
         version: of keyweave.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from keyweave.base.errors import ModelError
 from keyweave.diffusion.attention import PlainAttention
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_spatio_temporal_condition import UNetSpatioTemporalConditionModel
     from torch import nn
 
-_COMPILED: WeakKeyDictionary[nn.Module, Any] = WeakKeyDictionary()
+_COMPILED = "_keyweave_compiled"  # an attribute of the network: what is compiled knows it, and goes when it goes
 
 
 def make_quick(unet: UNetSpatioTemporalConditionModel) -> None:
@@ -34,11 +34,12 @@ def compiled(network: nn.Module) -> Iterator[None]:
     """
     from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - slow to import, and rarely wanted
 
-    if network in _COMPILED:
-        network._compiled_call_impl = _COMPILED[network]  # pyright: ignore[reportPrivateUsage]
+    whose, ready = getattr(network, _COMPILED, (None, None))
+    if whose is not None and whose() is network:  # a copy of a network would run the weights of the other
+        network._compiled_call_impl = ready  # pyright: ignore[reportPrivateUsage]
     else:
         network.compile()
-        _COMPILED[network] = network._compiled_call_impl  # pyright: ignore[reportPrivateUsage]
+        setattr(network, _COMPILED, (ref(network), network._compiled_call_impl))  # pyright: ignore[reportPrivateUsage]
     try:
         yield
     except TorchDynamoException as fault:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from keyweave.base.errors import InputError
+from keyweave.base.extras import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,16 @@ def free_bytes(device: str) -> int | None:
 
     ready = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + ready
+
+
+def room_for_work(device: str) -> int:
+    """Return how many bytes the work of a model may take on a device.
+
+    On a CUDA GPU, what is free. Elsewhere half of what there is, which is the same however busy the machine is, and so
+    is what is made there; the other half is for weights and for other programs.
+    """
+    free = free_bytes(device)
+    return need("psutil", "reckoning memory").virtual_memory().total // 2 if free is None else free
 
 
 def hardware(device: object) -> str:

@@ -192,9 +192,9 @@ def _course(kind: Kind, chance: np.random.Generator, aspect: float, pan: float, 
     high, low = _BANDS[kind]
     edge = min(0.4 * aspect, 0.55 * size)
     if kind == "flower":
-        return rest(
-            np.array([chance.uniform(edge + max(0, pan), aspect - edge + min(0, pan)), chance.uniform(high, low)])
-        )
+        # In a narrow picture that is panned far, nothing is seen all the time: then the ends change places.
+        left, right = sorted((edge + max(0, pan), aspect - edge + min(0, pan)))
+        return rest(np.array([chance.uniform(left, right), chance.uniform(high, low)]))
     way = chance.uniform(_SLOWEST, _FASTEST) * aspect * chance.choice([-1, 1])
     x = chance.uniform(edge, aspect - edge)
     if not edge / 2 < x + way < aspect - edge / 2 and chance.random() < _STAYING:

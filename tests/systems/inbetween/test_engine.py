@@ -1,5 +1,7 @@
 """The generative engine on a tiny random model: what it draws, where, and what it says."""
 
+import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -28,7 +30,7 @@ from keyweave.media.fit import fit
 from keyweave.media.types import Image
 from keyweave.models.adapters import Adapter, write_adapter
 from keyweave.models.card import ModelCard
-from keyweave.models.devices import Place
+from keyweave.models.devices import Place, room_for_work
 from keyweave.models.finding import find
 from keyweave.models.loading import bytes_to_come, load
 from keyweave.perceive.detail import detailed
@@ -200,6 +202,27 @@ def test_a_sketch_of_the_whole_gap_is_proposed_where_that_is_asked_for(
     assert [(kw["proposal"] is None, kw["sketch"] is None) for kw in given] == [(False, True), (True, False)]
 
 
+def test_over_a_sketch_nothing_is_chosen_whatever_the_schedule(
+    tiny_folder: Path, fill: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With a lower highest noise, more of the way lies below the noise that a sketch is put under."""
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+    settings = folder / "scheduler" / "scheduler_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "sigma_max": 8.0}))
+    given: list[Any] = []
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: given.append(kw) or between_ends(*a, **kw))
+    sampling = Sampling(steps=5, tries=2, sketch="flow", guidance=(1.0, 1.0))
+    model = find(str(folder))
+    draw = generative(model=model, sampling=sampling, fill=fill, sketcher=fill, windows=3)
+    seen: list[float] = []
+    progress = Progress("job", lambda event: seen.append(event.fraction), total=1)
+    list(draw(picture(1), picture(2), [Fraction(1, 10)], seed=5, progress=progress))
+    assert given[0]["sampling"] == sampling
+    assert given[1]["sampling"] == replace(sampling, tries=1, sketch="none")
+    assert sampling.parts(given[1]["path"]) > given[1]["sampling"].parts(given[1]["path"])  # else it shows nothing
+    assert seen[-1] == pytest.approx(1)
+
+
 @pytest.mark.parametrize(("level", "left"), [(1000.0, 6), (700.0, 6), (699.0, 5), (0.002, 1), (0.001, 1)])
 def test_what_is_left_of_the_way_below_a_level_of_noise(tiny: Any, level: float, left: int):
     assert path_below(tiny, Sampling(steps=6), level) == list(range(6 - left, 7))
@@ -337,7 +360,7 @@ def test_room_is_kept_for_weights_that_are_still_to_come(tiny_folder: Path, fill
     assert of_unet == sum(weight.nbytes for weight in loaded.unet.parameters())
     assert bytes_to_come(loaded.unet, "cpu") == 0
     shown = torch.zeros(1, 3, 32, 32)
-    needed = 2 * 4 * 16 * 16 * 40_000
+    needed = 2 * 4 * 16 * 16 * 20_000 * 4  # bytes a number
     for device, free, expected in (
         ("cpu", needed, (False, None)),
         ("meta", needed, (True, None)),
@@ -346,7 +369,7 @@ def test_room_is_kept_for_weights_that_are_still_to_come(tiny_folder: Path, fill
     ):
         placed = replace(loaded, place=Place(device, "float32"))
         monkeypatch.setattr(engine, "load", lambda *_, placed=placed, **__: placed)
-        monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
+        monkeypatch.setattr(engine, "room_for_work", lambda _, free=free: free)
         draw: Any = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill)
         assert draw._parts(shown, 5 if expected[1] else 4) == expected
 
@@ -360,15 +383,15 @@ def test_little_memory_makes_small_parts(tiny_folder: Path, fill: Any, monkeypat
 
     monkeypatch.setattr(engine, "between_ends", watched)
     made = []
-    cases: list[tuple[Memory, int | None]] = [
+    cases: list[tuple[Memory, int]] = [
         ("high", 1),
         ("low", 1 << 60),
-        ("auto", None),
+        ("auto", room_for_work("cpu")),
         ("auto", 1 << 60),
         ("auto", 1 << 20),
     ]
     for memory, free in cases:
-        monkeypatch.setattr(engine, "free_bytes", lambda _, free=free: free)
+        monkeypatch.setattr(engine, "room_for_work", lambda _, free=free: free)
         draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, memory=memory, dtype="float32")
         made.append(np.stack(list(draw(picture(1), picture(2), grid(4), seed=3, progress=SILENT))))
     assert told[0] == (False, None)

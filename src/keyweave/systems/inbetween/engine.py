@@ -22,7 +22,7 @@ from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
 from keyweave.models.adapters import doubt_of, matrices_of, read_adapter
-from keyweave.models.devices import free_bytes
+from keyweave.models.devices import room_for_work
 from keyweave.models.loading import bytes_to_come, load
 from keyweave.perceive.detail import detailed
 from keyweave.systems.inbetween.anchoring import anchored
@@ -54,9 +54,9 @@ _LARGER = 1.1  # times the area that a model was made for, above which it is mad
 _MOST = 2  # times that area, which a thin picture's short side may cost at most
 _THINNEST = 2 * _WHOLE
 _SAMPLING = 0.9  # of the time; the rest goes to drawing what lies off the grid
-# What one point takes while it is worked on, in bytes: reckoned from the widest layers of the released models in half
-# precision, and generous. Whoever knows better says so.
-_OF_LATENT, _OF_PIXEL = 40_000, 2_500
+# What one point takes while it is worked on, in numbers: reckoned from the widest layers of the released models, and
+# generous. Whoever knows better says so.
+_OF_LATENT, _OF_PIXEL = 20_000, 1_250
 _KEPT = 64  # keyframes that are known as latents: a film may come back to one
 _FEWEST = 4  # frames that are decoded together, whatever memory there is: the decoder mixes neighbours
 
@@ -95,10 +95,10 @@ def generative(
         chance: decides what clips have in common: the noise on keyframes, each of which is encoded once for all of
             them. The seed that comes with a gap decides the rest.
     """
+    learnt = None if adapter is None else read_adapter(adapter)  # first: a wrong one is told of at once
     loaded = load(model, device=device, dtype=dtype)
     backward, doubts = PLAIN, list[str]()
-    if adapter is not None:
-        learnt = read_adapter(adapter)
+    if learnt is not None:
         backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
         doubts += filter(None, [doubt_of(learnt, model)])
     return _Generative(
@@ -152,8 +152,7 @@ class _Generative:
         self._warn(first.size, size, progress)
         at = joins(self._frames, self.windows)
         drawn_over = 0 if self.windows == 1 else needed(times, at)
-        parts = self.sampling.parts
-        steps = parts(self._path()) + drawn_over * parts(self._path(over=True))
+        steps = self._steps(over=False) + drawn_over * self._steps(over=True)
         draw = partial(self._clip, size=size, progress=progress, step=_SAMPLING / steps)
         whole = draw(*shown, seed=seed)
         known = self._film(whole, first, last, progress)
@@ -184,22 +183,27 @@ class _Generative:
         sketch: Sequence[Frame] = (),
     ) -> NDArray[np.uint8]:  # (F, H, W, 3)
         """Generate a clip of this size, over a sketch of it or from nothing, or take one that was kept."""
-        path = self._path(over=bool(sketch))
 
         def make() -> NDArray[np.uint8]:
             ends = [self._ready(picture, size) for picture in (first, last)]
             over = self._encoded([_without_alpha(Image(frame)) for frame in sketch], size)
             proposal = None if sketch else self._proposal(first, last, size, seed)
-            parts = self.sampling.parts(path)
-            with progress.part("sampling", step * parts, parts) as part:
-                made = self._made(ends, seed, path, sketch=over, proposal=proposal, progress=part)
+            steps = self._steps(over=bool(sketch))
+            with progress.part("sampling", step * steps, steps) as part:
+                made = self._made(ends, seed, sketch=over, proposal=proposal, progress=part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
         return self.keeper.clip([first.pixels, last.pixels, *sketch], seed, make) if self.keeper else make()
 
-    def _path(self, *, over: bool = False) -> list[int]:
-        """Return the way through the levels of noise, or what is left of it for a clip over a sketch."""
-        return path_below(self.model, self.sampling, SKETCHED) if over else self.sampling.path
+    def _way(self, *, over: bool) -> tuple[Sampling, list[int]]:
+        """Return how a clip is sampled, from nothing or over a sketch, and the way through the levels of noise."""
+        if not over:
+            return self.sampling, self.sampling.path
+        return self.sampling.over_sketch, path_below(self.model, self.sampling, SKETCHED)
+
+    def _steps(self, *, over: bool) -> int:
+        sampling, path = self._way(over=over)
+        return sampling.parts(path)
 
     def _film(self, made: NDArray[np.uint8], first: Image, last: Image, progress: Progress) -> list[Frame]:
         """Return a clip as part of the film: of its size, with the keyframes at its ends."""
@@ -229,13 +233,13 @@ class _Generative:
         self,
         ends: Sequence[Tensor],
         seed: int,
-        path: Sequence[int],
         *,
         sketch: Tensor | None,
         proposal: Tensor | None,
         progress: Progress,
     ) -> Tensor:  # (1, F, 3, H, W)
         first, last = ends
+        sampling, path = self._way(over=sketch is not None)
         in_turn, chunk = self._parts(first, self._frames)
         with compiled(self.model.unet) if self.compile else nullcontext():
             return between_ends(
@@ -243,7 +247,7 @@ class _Generative:
                 self._condition(first),
                 self._condition(last),
                 seed=seed,
-                sampling=self.sampling,
+                sampling=sampling,
                 backward=self.backward,
                 in_turn=in_turn,
                 chunk=chunk,
@@ -288,17 +292,16 @@ class _Generative:
     def _parts(self, picture: Tensor, frames: int) -> tuple[bool, int | None]:
         """Decide whether branches run in turn, and how many frames are decoded together."""
         height, width = picture.shape[2:]
-        free = free_bytes(self.model.place.device) if self.memory == "auto" else None
-        if self.memory == "low":
-            return True, _FEWEST
-        if free is None:
-            return False, None
+        if self.memory != "auto":
+            return (True, _FEWEST) if self.memory == "low" else (False, None)
+        free = room_for_work(self.model.place.device)
         # What works comes to a small device only then, and takes its room from what it works on.
         to_sample, to_decode = (
             free - bytes_to_come(part, self.model.place.device) for part in (self.model.unet, self.model.vae)
         )
-        both = 2 * frames * (height // self._scale) * (width // self._scale) * _OF_LATENT
-        chunk = max(_FEWEST, to_decode // (height * width * _OF_PIXEL))
+        of_latent, of_pixel = _OF_LATENT * self.model.unet.dtype.itemsize, _OF_PIXEL * self.model.vae.dtype.itemsize
+        both = 2 * frames * (height // self._scale) * (width // self._scale) * of_latent
+        chunk = max(_FEWEST, to_decode // (height * width * of_pixel))
         return both > to_sample, None if chunk >= frames else chunk
 
     def _warn(self, wanted: tuple[int, int], drawn: tuple[int, int], progress: Progress) -> None:

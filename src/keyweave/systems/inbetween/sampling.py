@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from keyweave.diffusion.samplers import again_and_again, steps_down
@@ -73,6 +73,11 @@ class Sampling:
         """How many evaluations of both branches, with pictures alone, it takes to choose among clips."""
         early, _ = self.parted(self.path)
         return self.proposals * (1 + COMPARED) if steps_down(early) else 0
+
+    @property
+    def over_sketch(self) -> Sampling:
+        """The same for a clip that begins from a sketch, which has decided where things go: nothing is chosen."""
+        return replace(self, tries=1, sketch="none")
 
     def parts(self, path: Sequence[int]) -> int:
         """Count what is done on a path: each step down, and each clip that is compared with others."""
