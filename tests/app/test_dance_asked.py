@@ -67,7 +67,7 @@ def test_it_comes_to_what_the_shared_types_say():
         ({"offset": float("nan")}, "--offset is nan; it should be seconds"),
         ({"offset": "1e400"}, "--offset is '1e400'; it should be seconds"),
         ({"parity": 3}, "The first strong beat is number 0 to 1; got 3."),
-        ({"reference_parity": "first"}, "--reference-parity is 'first'; it should be a valid integer"),
+        ({"reference_parity": "first"}, "--reference-parity is 'first'; it should be a whole number."),
         ({"meter": "5/4"}, "--meter is '5/4'; it should be '4/4' or '3/4'."),
         ({"beats_by": "me"}, "Beats are found by librosa or beat-this:FILE; got 'me'."),
         ({"crop": (1, 2)}, "--crop is (1, 2); it should be 4 numbers with commas between them."),

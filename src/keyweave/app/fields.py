@@ -78,6 +78,12 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+_IN_PLAIN_WORDS = {
+    **dict.fromkeys(("int_parsing", "int_from_float"), "be a whole number"),
+    "float_parsing": "be a number",
+}
+
+
 def _sentence(fault: ErrorDetails) -> str:
     words = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:
@@ -88,4 +94,5 @@ def _sentence(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         return f"There is no option {flag}."
     # pydantic says "Input should be ...", or "Decimal input should be ..." and the like.
-    return f"{flag} is {fault['input']!r}; it should {words.rpartition(' should ')[2]}."
+    due = _IN_PLAIN_WORDS.get(fault["type"]) or words.rpartition(" should ")[2]
+    return f"{flag} is {fault['input']!r}; it should {due}."
