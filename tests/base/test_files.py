@@ -18,6 +18,7 @@ from keyweave.base.files import (
     refuse_existing,
     replacing,
     replacing_folder,
+    settle_folder,
     write_text,
 )
 
@@ -146,6 +147,49 @@ def test_a_failing_folder_leaves_the_old_one(tmp_path: Path):
         raise ZeroDivisionError
     assert [one.name for one in target.iterdir()] == ["old.txt"]
     assert leftovers(tmp_path) == []
+
+
+def test_stopped_between_two_names_the_old_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_text(tmp_path / "last" / "old.txt", "old")
+    rename = Path.rename
+
+    def stopped(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "last", overwrite=True) as part:
+        (part / "new.txt").write_text("new")
+    assert [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")] == ["last", "last/old.txt"]
+
+
+@pytest.mark.parametrize(
+    ("left", "found"),
+    [
+        ([".last.aaaaaaaaaaaa.part"], None),  # the first one ever, half written
+        (["last", ".last.aaaaaaaaaaaa.part", ".last.bbbbbbbbbbbb.part"], "last"),  # later ones, half written
+        ([".last.aaaaaaaaaaaa.old", ".last.aaaaaaaaaaaa.part"], ".last.aaaaaaaaaaaa.part"),  # between the two names
+        ([".last.aaaaaaaaaaaa.old"], ".last.aaaaaaaaaaaa.old"),
+        (["last", ".last.aaaaaaaaaaaa.old"], "last"),  # the old one not yet gone
+        ([".last.aaaaaaaaaaaa.part", ".last.bbbbbbbbbbbb.old"], ".last.bbbbbbbbbbbb.old"),
+        ([], None),
+    ],
+)
+def test_what_a_kill_leaves_is_settled(tmp_path: Path, left: list[str], found: str | None):
+    """A folder whose new one is whole gets it, else its old one; whatever else a kill left is gone."""
+    others = {".last.txt", ".lasting.aaaaaaaaaaaa.part"}
+    for name in (*left, ".lasting.aaaaaaaaaaaa.part"):
+        write_text(tmp_path / name / "name.txt", name)
+    write_text(tmp_path / ".last.txt", "a person's own")
+    settle_folder(tmp_path / "last")
+    assert {one.name for one in tmp_path.iterdir()} == others | ({"last"} if found else set())
+    assert found is None or (tmp_path / "last" / "name.txt").read_text() == found
+
+
+def test_there_is_nothing_to_settle_where_nothing_was_begun(tmp_path: Path):
+    settle_folder(tmp_path / "none" / "last")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_could_not_be_removed_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

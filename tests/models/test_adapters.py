@@ -1,5 +1,6 @@
 """Adapters: written, read, put on, refused."""
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date
@@ -70,7 +71,7 @@ def test_what_is_written_is_read(adapter: Adapter, file: Path):
 
 
 def test_it_is_added_in_full_precision_and_rounded_once(adapter: Adapter, tiny_video: Any):
-    found = matrices_of(adapter, tiny_video.unet)
+    found = matrices_of(adapter, tiny_video.unet, temporal_layers(tiny_video.unet))
     for layer, row in found.items():
         for part, matrix in row.items():
             weight = tiny_video.unet.get_submodule(layer).get_submodule(part).weight
@@ -85,7 +86,7 @@ def test_they_meet_a_network_that_comes_to_its_device_only_when_it_is_called(
     """ "meta" is the device here. It computes with matrices of any other, which a GPU refuses; so they are watched."""
     unet = deepcopy(tiny_video.unet)
     accelerate.cpu_offload_with_hook(unet, torch.device("meta"))
-    matrices = matrices_of(adapter, unet, device="meta")
+    matrices = matrices_of(adapter, unet, temporal_layers(unet), device="meta")
     assert {weight.device.type for weight in unet.parameters()} == {"cpu"}
     met: list[tuple[str, str]] = []
     linear = torch.nn.functional.linear
@@ -137,15 +138,35 @@ def test_one_from_before_that_was_written_says_nothing(file: Path, tmp_path: Pat
 
 
 def test_what_does_not_fit_is_refused(adapter: Adapter, tiny_video: Any):
-    layer = next(iter(adapter.differences))
-    wrong = Adapter({layer: {"to_v": torch.zeros(3, 3)}}, (), adapter.card)
+    unet, layers = tiny_video.unet, temporal_layers(tiny_video.unet)
+    wrong = Adapter({layers[0]: {"to_v": torch.zeros(3, 3)}}, (), adapter.card)
     with pytest.raises(ModelError, match=r"does not fit: .*to_v is \(3, 3\), and .* It was learnt on toy-video"):
-        matrices_of(wrong, tiny_video.unet)
-    with pytest.raises(ModelError, match="the network's conv_in has no to_v"):
-        matrices_of(Adapter({"conv_in": {"to_v": torch.zeros(3, 3)}}, (), adapter.card), tiny_video.unet)
-    for absent in (Adapter({"there.attn1": {}}, (), adapter.card), Adapter({}, ("there.attn1",), adapter.card)):
-        with pytest.raises(ModelError, match=r"the network has no there\.attn1"):
-            matrices_of(absent, tiny_video.unet)
+        matrices_of(wrong, unet, layers)
+    with pytest.raises(ModelError, match=f"the network's {re.escape(layers[0])} has no to_x"):
+        matrices_of(Adapter({layers[0]: {"to_x": torch.zeros(3, 3)}}, (), adapter.card), unet, layers)
+
+
+@pytest.mark.parametrize("name", ["there.attn1", "up_blocks.0", "conv_in", "attn2"])
+def test_only_layers_in_which_frames_attend_to_one_another_may_differ(adapter: Adapter, tiny_video: Any, name: str):
+    unet, layers = tiny_video.unet, temporal_layers(tiny_video.unet)
+    if name == "attn2":  # beside such a layer: frames look at a picture there
+        name = layers[0].replace("attn1", "attn2")
+        assert unet.get_submodule(name).to_v.weight.ndim == 2
+    for other in (Adapter({name: {}}, (), adapter.card), Adapter({}, (*layers, name), adapter.card)):
+        with pytest.raises(ModelError, match=f"does not fit: the network has no temporal layer {re.escape(name)}"):
+            matrices_of(other, unet, layers)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_none_are_refused(adapter: Adapter, tmp_path: Path, value: float):
+    layer = next(iter(adapter.differences))
+    broken = {part: matrix.clone() for part, matrix in adapter.differences[layer].items()}
+    broken["to_v"][1, 2] = value
+    path = tmp_path / "nan.safetensors"
+    write_adapter(path, replace(adapter, differences={**adapter.differences, layer: broken}))
+    said = f"{path} holds infinities or no numbers, first in {layer}.to_v.weight."
+    with pytest.raises(ModelError, match=re.escape(said)):
+        read_adapter(path)
 
 
 def test_other_files_are_refused_in_one_sentence(file: Path, tmp_path: Path):

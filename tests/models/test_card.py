@@ -74,6 +74,8 @@ def change(tiny: Path, **changes: object) -> None:
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"files": {"../../secret": "0" * 64}}, "it leads out of the folder"),
         ({"files": {"/etc/passwd": "0" * 64}}, "it leads out of the folder"),
+        ({"adapter": "./../back.safetensors"}, "adapter: Value error, it leads out of the folder"),
+        ({"adapter": "..\\back"}, "adapter: Value error, it leads out of the folder"),
         ({"files": {"a.json": "short"}}, r"files.a.json: String should match pattern"),
     ],
 )

@@ -1,6 +1,7 @@
 """References lead to folders, and each way to fail has its sentence."""
 
 import importlib
+import inspect
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ from keyweave.base.errors import ModelError, ModelNotFound
 from keyweave.models import finding
 from keyweave.models.card import ModelCard, digest, write_card
 from keyweave.models.finding import embedded as names
-from keyweave.models.finding import find
+from keyweave.models.finding import find, frames_of
 from keyweave.models.folders import taken_variant, variant_of
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -179,6 +180,96 @@ def test_an_adapter_cannot_lead_elsewhere(tiny: Path):
         f"{tiny}/image_encoder holds an adapter (adapter_config.json), not a network by itself. "
         "Merge it into its base.",
     )
+
+
+UNET, VAE, PROCESSOR, SCHEDULER = (
+    "unet/config.json",
+    "vae/config.json",
+    "feature_extractor/preprocessor_config.json",
+    "scheduler/scheduler_config.json",
+)
+
+
+def change_settings(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "value", "words"),
+    [
+        (UNET, "num_frames", "x", "Input should be a valid integer"),
+        (UNET, "num_frames", None, "Input should be a valid integer"),
+        (UNET, "num_frames", 1, "Input should be greater than or equal to 2"),
+        (UNET, "sample_size", None, "Input should be a valid integer"),
+        (UNET, "sample_size", [96, 96], "Input should be a valid integer"),
+        (UNET, "sample_size", 0, "Input should be greater than or equal to 1"),
+        (VAE, "scaling_factor", "x", "Input should be a valid number"),
+        (PROCESSOR, "image_mean", None, "Input should be a valid list"),
+        (PROCESSOR, "image_mean", [0.5], "List should have at least 3 items after validation, not 1"),
+        (PROCESSOR, "image_mean.2", [0.5, 0.5, float("nan")], "Input should be a finite number"),
+        (PROCESSOR, "image_std.0", [0, 0.5, 0.5], "Input should be greater than 0"),
+        (SCHEDULER, "sigma_max", "x", "Input should be a valid number"),
+        (SCHEDULER, "sigma_max", float("inf"), "Input should be a finite number"),
+        (SCHEDULER, "sigma_min", -1, "Input should be greater than 0"),
+        (SCHEDULER, "steps_offset", "x", "Input should be a valid integer"),
+    ],
+)
+def test_settings_that_nobody_can_reckon_with(tiny: Path, file: str, place: str, value: object, words: str):
+    change_settings(tiny / file, **{place.partition(".")[0]: value})
+    refused(str(tiny), f"The setting {place} in {tiny}/{file} cannot be used: {words}. Copy or download it again.")
+
+
+def test_what_settings_leave_out_has_the_default_of_its_class(tiny: Path):
+    """The side has none there, so it must be told."""
+    diffusers: Any = importlib.import_module("diffusers")
+    for name in (UNET, VAE, PROCESSOR, SCHEDULER):
+        row = json.loads((tiny / name).read_text())
+        kept = {"_class_name", "sample_size", "image_processor_type"}
+        (tiny / name).write_text(json.dumps({key: value for key, value in row.items() if key in kept}))
+    defaults = inspect.signature(diffusers.UNetSpatioTemporalConditionModel.__init__).parameters
+    assert frames_of(find(str(tiny))) == defaults["num_frames"].default
+    assert defaults["sample_size"].default is None
+    (tiny / "unet" / "config.json").write_text("{}")
+    refused(
+        str(tiny),
+        f"The setting sample_size in {tiny}/{UNET} cannot be used: Field required. Copy or download it again.",
+    )
+    (tiny / "unet" / "config.json").write_text("{")
+    refused(str(tiny), f"{tiny}/unet/config.json is damaged: it is not a JSON object. Copy or download it again.")
+
+
+@pytest.mark.parametrize("frames", [14, 25])
+def test_settings_of_the_released_models_are_taken(tiny: Path, frames: int):
+    change_settings(tiny / "unet" / "config.json", num_frames=frames, sample_size=96)
+    change_settings(tiny / "vae" / "config.json", scaling_factor=0.18215, force_upcast=True)
+    change_settings(
+        tiny / PROCESSOR,
+        feature_extractor_type="CLIPFeatureExtractor",
+        image_mean=[0.48145466, 0.4578275, 0.40821073],
+        image_std=[0.26862954, 0.26130258, 0.27577711],
+        size={"shortest_edge": 224},
+    )
+    change_settings(tiny / SCHEDULER, sigma_min=0.002, sigma_max=700.0, steps_offset=1, set_alpha_to_one=False)
+    assert frames_of(find(str(tiny))) == frames
+    change_settings(tiny / SCHEDULER, sigma_min=None, sigma_max=None)  # reckoned from the betas, as diffusers does
+    assert frames_of(find(str(tiny))) == frames
+
+
+def test_an_adapter_on_a_card_lies_in_the_models_folder(
+    tiny: Path, card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for ref, expected in (
+        ("./back.safetensors", str(tiny / "back.safetensors")),
+        ("back.safetensors", str(tiny / "back.safetensors")),
+        ("./back", str(tiny / "back")),
+        (str(tmp_path / "own.safetensors"), str(tmp_path / "own.safetensors")),
+        ("toy-inbetween", "toy-inbetween"),
+        ("hub:owner/name@main", "hub:owner/name@main"),
+    ):
+        write_card(tiny, card.model_copy(update={"adapter": ref}))
+        assert find(str(tiny)).adapter == expected
 
 
 def test_weights_that_are_missing_or_short(tiny: Path):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from keyweave.base.errors import MediaError, ModelError
 from keyweave.models.headers import read_header
@@ -65,6 +66,19 @@ def test_a_length_that_no_header_has_is_not_read(tmp_path: Path):
     path.write_bytes(struct.pack("<Q", 1 << 60) + b"{" * 100)
     with pytest.raises(ModelError, match="is not a safetensors file"):
         read_header(path)
+
+
+def test_a_longer_file_is_refused(tmp_path: Path):
+    """As the format's own reader does: nothing may follow the last tensor."""
+    whole = save({"a": np.arange(6, dtype=np.float32)})
+    path = tmp_path / "one.safetensors"
+    for more in (1, 100):
+        path.write_bytes(whole + b"x" * more)
+        with pytest.raises(SafetensorError):
+            load(path.read_bytes())
+        said = f"is damaged: it has {len(whole) + more} bytes, and its header tells of {len(whole)}"
+        with pytest.raises(ModelError, match=said):
+            read_header(path)
 
 
 def test_no_file(tmp_path: Path):

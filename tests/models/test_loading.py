@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,13 @@ def test_settings_that_do_not_fit_the_weights(tiny: Path):
     config.write_text(json.dumps(json.loads(config.read_text()) | {"cross_attention_dim": 64}))
     with pytest.raises(ModelError, match=f"^{tiny}/unet (cannot be loaded as|does not fit) a UNetSpatioTemporal"):
         loaded(tiny)
-    config.write_text("{")
-    with pytest.raises(ModelError, match=f"^{tiny}/unet cannot be loaded as a UNetSpatioTemporal"):
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_weights_that_the_format_does_not_know(tiny: Path, part: str):
+    (path,) = (tiny / part).glob("*.safetensors")
+    path.write_bytes(path.read_bytes().replace(b'"F32"', b'"F99"'))
+    with pytest.raises(ModelError, match=f"^{tiny}/{part} cannot be loaded as a .*again"):
         loaded(tiny)
 
 
@@ -197,19 +203,13 @@ def test_the_libraries_draw_no_bars(tiny: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_with_little_memory_parts_come_one_at_a_time(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    """The same numbers; and who comes to the device sends away whom."""
+    """They give the same numbers."""
     plain = loaded(tiny_folder)
     loading._parts.cache_clear()
     monkeypatch.setattr(loading, "free_bytes", lambda device: 1_000_000)
     spared = loaded(tiny_folder)
-    hooks = [getattr(spared, name)._hf_hook for name in ("image_encoder", "unet", "vae")]
-    assert [hook.execution_device for hook in hooks] == [torch.device("cpu")] * 3
-    assert [hook.prev_module_hook and hook.prev_module_hook.model for hook in hooks] == [
-        None,
-        spared.image_encoder,
-        spared.unet,
-    ]
-    assert not hasattr(plain.unet, "_hf_hook")
+    assert all(hasattr(getattr(spared, name), "_hf_hook") for name in PARTS)
+    assert not any(hasattr(getattr(plain, name), "_hf_hook") for name in PARTS)
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         latent = [model.vae.encode(x).latent_dist.mode() for model in (plain, spared)]
@@ -217,6 +217,35 @@ def test_with_little_memory_parts_come_one_at_a_time(tiny_folder: Path, monkeypa
         made = [model.unet(noisy, 1.0, torch.zeros(1, 1, 32), torch.zeros(1, 3)).sample for model in (plain, spared)]
     assert torch.equal(*latent)
     assert torch.equal(*made)
+
+
+def test_who_comes_to_a_small_device_finds_nobody_there(tiny_video: Any, monkeypatch: pytest.MonkeyPatch):
+    """ "meta" is the device here. In whatever order networks are called: a keyframe may be known from before."""
+
+    def moved(network: torch.nn.Module, device: Any) -> torch.nn.Module:
+        most.append(sum(there(one) for one in (vae, unet, encoder) if one is not network))
+        return network.to_empty(device=device)
+
+    def there(network: torch.nn.Module) -> bool:
+        return next(network.parameters()).device.type == "meta"
+
+    vae, unet, encoder = (deepcopy(getattr(tiny_video, name)) for name in PARTS)
+    most: list[int] = []
+    monkeypatch.setattr(torch.nn.Module, "to", moved)
+    monkeypatch.setattr(loading, "free_bytes", lambda device: 1_000_000)
+    loading._settle([vae, unet, encoder], "meta")
+    picture, clip = torch.empty(1, 3, 32, 32, device="meta"), torch.empty(1, 4, 8, 16, 16, device="meta")
+    calls = {
+        "encode": (vae, lambda: vae.encode(picture)),
+        "see": (encoder, lambda: encoder(torch.empty(1, 3, 224, 224, device="meta"))),
+        "sample": (unet, lambda: unet(clip, 1.0, *(torch.empty(s, device="meta") for s in ((1, 1, 32), (1, 3))))),
+        "decode": (vae, lambda: vae.decode(clip[0, :, :4], num_frames=4)),
+    }
+    for name in ("encode", "see", "encode", "see", "sample", "sample", "decode", "encode", "sample", "see", "sample"):
+        network, call = calls[name]
+        call()
+        assert [one for one in (vae, unet, encoder) if there(one)] == [network], name
+    assert set(most) == {0}  # others that were there while one came or left
 
 
 def test_found_is_all_that_is_needed(tiny_folder: Path):

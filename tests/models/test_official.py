@@ -14,6 +14,7 @@ from torch import Tensor
 
 from keyweave.base.errors import InputError, ModelError, ModelNotFound
 from keyweave.base.progress import Event, Progress
+from keyweave.diffusion.exchange import temporal_layers
 from keyweave.models.adapters import is_for, matrices_of, read_adapter
 from keyweave.models.finding import find
 from keyweave.models.loading import load
@@ -70,7 +71,7 @@ def apart(made: Path, base: Path, official: Path) -> float:
     """How far the adapter, put on the base, is from the tuned UNet at most."""
     network = load(find(str(base)), device="cpu", dtype="float32").unet
     wanted = load_file(official / "unet" / WEIGHTS)
-    found = matrices_of(read_adapter(made), network)
+    found = matrices_of(read_adapter(made), network, temporal_layers(network))
     flat = {f"{layer}.{part}.weight": matrix for layer, row in found.items() for part, matrix in row.items()}
     assert flat.keys() == {name for name in wanted if is_tuned(name)}
     return max(float((matrix - wanted[name].float()).abs().max()) for name, matrix in flat.items())
@@ -148,7 +149,7 @@ def test_it_fits_the_model_of_more_frames(official: Path, tiny: Path, made: Path
     network = load(find(str(more)), device="cpu", dtype="float32").unet
     assert network.config["num_frames"] == 6
     weights = load_file(more / "unet" / WEIGHTS)
-    for layer, row in matrices_of(read_adapter(made), network).items():
+    for layer, row in matrices_of(read_adapter(made), network, temporal_layers(network)).items():
         for part, matrix in row.items():
             assert torch.equal(matrix, weights[f"{layer}.{part}.weight"] + adapter.differences[layer][part].float())
 

@@ -1,4 +1,8 @@
-"""A training that takes a second: a straight line through noisy points. Run as a program, it trains in a folder."""
+"""A training that takes a second: a straight line through noisy points.
+
+Run as a program, it trains in a folder: FOLDER KILL_AFTER [BROKEN], the samples until it is killed, and one that has no
+loss.
+"""
 
 import os
 import sys
@@ -45,12 +49,27 @@ class Line:
             return {"error": float((self.model(x) - SLOPE * x - HEIGHT).abs().mean())}
 
 
+class Broken(Line):
+    """The same, with samples that give no number: as their loss, or only as the gradient of it."""
+
+    def __init__(self, samples: Sequence[int], *, gradient: bool = False) -> None:
+        super().__init__()
+        self.broken, self.gradient = set(samples), gradient
+
+    def loss(self, samples: Sequence[int]) -> tuple[Tensor, dict[str, float]]:
+        loss, notes = super().loss(samples)
+        if self.broken.isdisjoint(samples):
+            return loss, notes
+        # A square root begins upright: its value is 0, its slope infinite.
+        return (loss + (0 * loss).sqrt() if self.gradient else loss * torch.nan), notes
+
+
 def weights(task: Line) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in task.model.parameters()])
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    task = Line(int(sys.argv[2]))
+    task = Broken([int(sys.argv[3])]) if len(sys.argv) > 3 else Line(int(sys.argv[2]))
     train(task, PLAN, Path(sys.argv[1]))
     sys.stdout.write(" ".join(f"{value:.9e}" for value in weights(task).tolist()))

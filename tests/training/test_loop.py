@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,16 @@ from typing import Any
 import pytest
 import torch
 
-from keyweave.base.errors import Cancelled, InputError
+from keyweave.base.errors import Cancelled, InputError, MediaError
 from keyweave.base.progress import Event, Progress
 from keyweave.training import checkpoint
 from keyweave.training import loop as room
 from keyweave.training.journal import read
-from keyweave.training.loop import estimate, train, within
+from keyweave.training.loop import estimate, train, wait_for_all, within
 from keyweave.training.plan import Follower, Plan
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_task import PLAN, Line, weights
+from small_task import PLAN, Broken, Line, weights
 
 PROGRAM = str(Path(__file__).parent / "small_task.py")
 
@@ -32,14 +34,22 @@ def trained(folder: Path, plan: Plan = PLAN) -> torch.Tensor:
     return weights(task)
 
 
-def program(folder: Path, kill_after: int, **environment: str) -> subprocess.Popen:
+def program(folder: Path, *numbers: int, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, PROGRAM, str(folder), str(kill_after)],
+        [sys.executable, PROGRAM, str(folder), *map(str, numbers)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
     )
+
+
+def two_programs(folder: Path, *numbers: int) -> list[subprocess.Popen]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    return [program(folder, *numbers, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in (0, 1)]
 
 
 def printed(process: subprocess.Popen) -> torch.Tensor:
@@ -79,20 +89,27 @@ def test_stopped_and_taken_up_again_it_ends_the_same(tmp_path: Path, follower: F
     assert torch.equal(trained(tmp_path / "part", plan), whole)
 
 
-def test_the_scale_of_half_precision_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Scaled on a CPU, as accelerate does it on a GPU: the scale grows every sixth step, and again after a stop."""
+@pytest.fixture
+def _scaled(monkeypatch: pytest.MonkeyPatch):
+    """Scale losses on a CPU, as accelerate does it on a GPU: the scale grows every sixth step."""
     plain = room._accelerator
 
-    def scaling(plan: Plan) -> Any:
-        accelerator = plain(plan)
+    def scaling(*given: Any) -> Any:
+        accelerator = plain(*given)
         accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=16.0, growth_interval=6)
         return accelerator
+
+    monkeypatch.setattr(room, "_accelerator", scaling)
+
+
+@pytest.mark.usefixtures("_scaled")
+def test_the_scale_of_half_precision_is_kept(tmp_path: Path):
+    """The scale grows again after a stop as it would have without one."""
 
     def stop_at_20(event: Event) -> None:
         if event.kind == "step" and event.done == 20:
             raise Cancelled("Stopped.")
 
-    monkeypatch.setattr(room, "_accelerator", scaling)
     whole = trained(tmp_path / "whole")
     with pytest.raises(Cancelled):
         train(Line(), PLAN, tmp_path / "part", progress=Progress("x", stop_at_20))
@@ -103,6 +120,91 @@ def test_the_scale_of_half_precision_is_kept(tmp_path: Path, monkeypatch: pytest
     # A checkpoint from before scales were kept begins with a new one.
     state.write_text(json.dumps({key: value for key, value in kept.items() if key != "scaler"}))
     assert trained(tmp_path / "part").shape == whole.shape
+
+
+@pytest.mark.parametrize(("gradient", "what"), [(False, "loss is nan"), (True, "gradient's length is nan")])
+def test_it_stops_where_there_is_no_number_and_keeps_what_it_had(tmp_path: Path, gradient: bool, what: str):
+    """Sample 140 is of step 18; every seventh step is kept."""
+    with pytest.raises(InputError) as fault:
+        train(Broken([140], gradient=gradient), PLAN, tmp_path / "run")
+    last = tmp_path / "run" / "last"
+    assert str(fault.value) == (
+        f"The training stopped at step 18 of 60: its {what}. {last} still holds step 14, from which the same command "
+        "goes on; should that stop too, take a lower learning rate, in a new folder."
+    )
+    assert checkpoint.load(last)[1]["step"] == 14
+    assert torch.equal(trained(tmp_path / "run"), trained(tmp_path / "whole"))
+
+
+def test_it_stops_before_there_is_anything_to_keep(tmp_path: Path):
+    with pytest.raises(InputError, match=r"at step 1 of 60: its loss is nan\. Take a lower learning rate, or fp32, in"):
+        train(Broken([0]), replace(PLAN, precision="bf16"), tmp_path)
+    assert not (tmp_path / "last").exists()
+
+
+@pytest.mark.usefixtures("_scaled")
+def test_half_precision_leaves_some_steps_out_but_not_all(tmp_path: Path):
+    """Its scale is sought by what overflows; where it is not found, there is something else amiss."""
+    task = Broken(range(80, 80 + 8 * 19))
+    train(task, PLAN, tmp_path / "some")
+    assert weights(task).isfinite().all()
+    before = read(tmp_path / "some" / "journal.jsonl")
+    assert [row["step"] for row in before if row["norm"] is None] == list(range(10, 29))
+    with pytest.raises(InputError, match=r"at step 30 of 60: its loss is nan for 20 steps in a row\. .* holds step 28"):
+        train(Broken(range(80, 80 + 8 * 20)), PLAN, tmp_path / "all")
+
+
+@pytest.mark.slow
+def test_a_process_whose_loss_is_no_number_stops_the_other_one_too(tmp_path: Path):
+    for process in two_programs(tmp_path, -1, 140):
+        _, error = process.communicate(timeout=120)
+        assert "The training stopped at step 18 of 60: its loss is nan." in error
+        assert process.returncode == 1
+    assert checkpoint.load(tmp_path / "last")[1]["step"] == 14
+
+
+def test_one_training_leaves_the_next_its_precision_and_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """accelerate holds both for as long as a program runs; "meta" stands for a GPU."""
+    from accelerate.state import AcceleratorState, PartialState
+
+    exact = trained(tmp_path / "fp32")
+    half = trained(tmp_path / "bf16", replace(PLAN, precision="bf16"))
+    assert not torch.equal(half, exact)
+    torch.testing.assert_close(half, exact, rtol=0, atol=0.05)
+    assert torch.equal(trained(tmp_path / "again"), exact)
+    monkeypatch.setattr(PartialState, "default_device", property(lambda _: torch.device("meta")))
+    AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        wait_for_all()
+        places = [room._accelerator(PLAN, cpu).device.type for cpu in (True, False, True)]
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert places == ["cpu", "meta", "cpu"]
+
+
+def test_killed_between_two_names_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The one before is put aside, the new one is not yet in its place: as a kill leaves them, not as Ctrl-C does."""
+    rename, left = Path.rename, tmp_path / "part"
+    whole = trained(tmp_path / "whole")
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.suffix == ".part" and (left / "last").parent == self.parent and list(left.glob(".last.*.old")):
+            shutil.copytree(left, tmp_path / "killed")
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained(left)
+    assert checkpoint.load(left / "last")[1]["step"] == 7
+    assert not (tmp_path / "killed" / "last").exists()
+    said: list[str | None] = []
+    task = Line()
+    train(task, PLAN, tmp_path / "killed", progress=Progress("x", lambda event: said.append(event.text)))
+    assert "Going on after step 14 of 60." in said
+    assert torch.equal(weights(task), whole)
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == ["journal.jsonl", "last", "loss.png"]
 
 
 def test_killed_it_ends_the_same(tmp_path: Path):
@@ -116,12 +218,7 @@ def test_killed_it_ends_the_same(tmp_path: Path):
 
 @pytest.mark.slow
 def test_two_processes_share_the_work_of_one(tmp_path: Path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    ranks = [program(tmp_path / "two", -1, RANK=str(rank), LOCAL_RANK=str(rank), **common) for rank in (0, 1)]
-    one, other = map(printed, ranks)
+    one, other = map(printed, two_programs(tmp_path / "two", -1))
     torch.testing.assert_close(one, other, rtol=0, atol=0)
     torch.testing.assert_close(one, trained(tmp_path / "one"), rtol=1e-3, atol=1e-4)
     assert len(read(tmp_path / "two" / "journal.jsonl")) == PLAN.steps
@@ -180,6 +277,18 @@ def test_a_checkpoint_that_is_none(tmp_path: Path):
     (tmp_path / "last" / "state.json").write_text(json.dumps({"step": 3}))
     with pytest.raises(InputError, match="is no state of a training"):
         trained(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"x"), Path.unlink])
+def test_a_damaged_checkpoint_says_what_can_be_done(tmp_path: Path, damage: Callable[[Path], object]):
+    trained(tmp_path)
+    last = tmp_path / "last"
+    damage(last / "tensors.safetensors")
+    with pytest.raises(MediaError, match="is damaged") as fault:
+        trained(tmp_path)
+    assert fault.value.hint == f"Put it back from a copy, or delete {last} to begin the training anew."
+    shutil.rmtree(last)
+    trained(tmp_path)
 
 
 def test_minutes_become_steps():

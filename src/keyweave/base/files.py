@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import itertools
 import os
 import secrets
@@ -15,6 +16,9 @@ from keyweave.base.errors import InputError, MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PART, _OLD = ".part", ".old"  # the endings of what is being written, and of what makes room for it
+_KEPT = 40  # letters of a name, in that of its part
 
 # What the operating system says, in words that tell what to do.
 _OS_FAULTS = {
@@ -94,13 +98,15 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block succeeds, it takes the place of `path`.
 
-    The caller decides before whether an existing folder may go (`overwrite`); an empty one always may.
+    The caller decides before whether an existing folder may go (`overwrite`); an empty one always may. Killed between
+    the two names that this takes, it leaves none of that name: `settle_folder` brings it back.
     """
     refuse_filled(path, overwrite=overwrite)
     with _os_faults(path):
         _refuse_protected(path)
         _make_folder(path.parent)
         part = _part_beside(path)
+        old = part.with_suffix(_OLD)
         part.mkdir()
     try:
         with _os_faults(path):
@@ -108,15 +114,34 @@ def replacing_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             for made in part.iterdir():
                 _sync(made)
             _sync(part)
-            old = _part_beside(path) if path.exists() else None
-            if old:
+            if path.exists():
                 path.rename(old)
             part.rename(path)
             _sync(path.parent)
-            if old:
+            if old.exists():
                 shutil.rmtree(old)
     finally:
+        if old.exists() and not path.exists():  # stopped between the two
+            old.rename(path)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def settle_folder(path: Path) -> None:
+    """Bring back a folder that a kill in `replacing_folder` left without its name, and clear what kills left beside it.
+
+    For the start of a program that alone writes this folder: what another is writing just now would be cleared, too.
+    """
+    beside = path.parent.glob(f".{glob.escape(path.name[:_KEPT])}.*")
+    left = [one for one in beside if one.suffix in (_PART, _OLD) and one.is_dir()]
+    old = max((one for one in left if one.suffix == _OLD), key=lambda one: one.stat().st_mtime, default=None)
+    with _os_faults(path):
+        if old and not path.exists():
+            new = old.with_suffix(_PART)  # whole, or the old one would have its name still
+            (new if new.exists() else old).rename(path)
+            _sync(path.parent)
+        for one in left:
+            if one.exists():
+                shutil.rmtree(one)
 
 
 def put_aside(path: Path) -> Path:
@@ -168,7 +193,7 @@ def _make_folder(path: Path) -> None:
 
 def _part_beside(path: Path) -> Path:
     # A long name plus our suffix could pass the disk's limit of 255 bytes; the random part alone keeps it unique.
-    return path.parent / f".{path.name[:40]}.{secrets.token_hex(6)}.part"
+    return path.parent / f".{path.name[:_KEPT]}.{secrets.token_hex(6)}{_PART}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from keyweave.bench.names import AT, JOINED, method_of, sampling_of
 from keyweave.bench.trained import group_of
 from keyweave.classical.crossfade import crossfade
 from keyweave.classical.flow import flow
+from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.image_to_video import latents_of
 from keyweave.maths.tensors import to_frames, to_tensor
 from keyweave.media.types import Image
@@ -78,6 +79,8 @@ class Contender:
         clips: how many it was learnt from, for this benchmark.
         evaluations: of the network for each clip.
         finish: whether its clips are given the colours and the detail of the keyframes, as the engine does.
+        reads: the checksum of what it takes a pair's clip from, by the number of the pair; None where it makes clips
+            from the keyframes alone.
         remark: what else is to be said of it.
     """
 
@@ -93,6 +96,7 @@ class Contender:
     clips: int | None = None
     evaluations: int | None = None
     finish: bool = False
+    reads: Callable[[int], str] | None = None
     remark: str = ""
 
     @property
@@ -179,12 +183,14 @@ def contenders(
     found += [_elsewhere(elsewhere(name)) for name in names if name.startswith(FOLDER)]
     if needs_model(names):
         assert learnt is not None, "a generative method has a model"
-        rows: list[tuple[str, str, str | None, int | None]] = []
+        rows: list[tuple[str, str, str | None, int | None, str]] = []
         for name in (name for name in names if method_of(name) in METHODS):
             own = [pupil for pupil in pupils if pupil.method == method_of(name)]
-            rows += [(one.title.replace(one.method, name, 1), name, str(one.adapter), one.clips) for one in own]
+            rows += [
+                (one.title.replace(one.method, name, 1), name, str(one.adapter), one.clips, one.source) for one in own
+            ]
             if not own:
-                rows.append((name, name, _backward(method_of(name), learnt), None))
+                rows.append((name, name, _backward(method_of(name), learnt), None, ""))
         loaded = load(learnt.model, device=learnt.device, dtype=learnt.dtype)
         mark = learnt.model.mark()
         places |= {title: names.index(name) for title, name, *_ in rows}
@@ -222,7 +228,7 @@ def _elsewhere(results: Elsewhere) -> Contender:
         return np.stack([results.clip(number, frames, (width, height)) for number in numbers])
 
     says = f"what another program made, from the folder {results.folder.name}; at each time the nearest of its frames"
-    return Contender(results.name, says, read, options={"files": results.digest()})
+    return Contender(results.name, says, read, reads=results.digest)
 
 
 def _classical(name: str) -> Contender:
@@ -264,6 +270,7 @@ def _generative(
     name: str,
     adapter: str | None,
     clips: int | None,
+    source: str,
     *,
     learnt: Learnt,
     model: VideoModel,
@@ -283,7 +290,8 @@ def _generative(
                 f"The adapter {ref} was learnt {kinds[0]} rotated maps; {name} takes one {kinds[1]} them.",
                 "--adapter names the one with them, --unrotated the other.",
             )
-        backward = Backward(read.rotated, matrices_of(read, model.unet, device=model.place.device))
+        layers = temporal_layers(model.unet)
+        backward = Backward(read.rotated, matrices_of(read, model.unet, layers, device=model.place.device))
         doubt = doubt_of(read, learnt.model)
         if doubt:
             progress.warn(doubt)
@@ -308,7 +316,7 @@ def _generative(
         )
         return to_frames(made)
 
-    ran, place = account(method, sampling), model.place
+    ran, place, taught = account(method, sampling), model.place, f"adapter learnt from {source}" if source else ""
     return Contender(
         title,
         METHODS[method].says,
@@ -322,7 +330,7 @@ def _generative(
         clips=clips,
         evaluations=ran.evaluations,
         finish=learnt.finish,
-        remark="; ".join(filter(None, (ran.jumps, _FINISHED * learnt.finish, doubt.rstrip(".")))),
+        remark="; ".join(filter(None, (ran.jumps, _FINISHED * learnt.finish, doubt.rstrip("."), taught))),
     )
 
 

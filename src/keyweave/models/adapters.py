@@ -111,10 +111,20 @@ def read_adapter(path: Path) -> Adapter:
             differences: dict[str, dict[str, Tensor]] = {}
             for name in file.keys():  # noqa: SIM118 - it is no dict
                 layer, part = _split(name)
-                differences.setdefault(layer, {})[part] = file.get_tensor(name)
+                difference = file.get_tensor(name)
+                refuse_infinite(difference, path, name)
+                differences.setdefault(layer, {})[part] = difference
         except (ValidationError, ValueError, KeyError, TypeError, SafetensorError):
             raise ModelError(f"{path} is a damaged adapter: its card or its names cannot be read.", AGAIN) from None
     return Adapter(differences, rotated, card, fits)
+
+
+def refuse_infinite(numbers: Tensor, where: Path, name: str) -> None:
+    """Refuse a tensor whose numbers are not all finite: nothing that is reckoned with it would be."""
+    if not numbers.float().isfinite().all():
+        raise ModelError(
+            f"{where} holds infinities or no numbers, first in {name}.", "Its training failed, or a copy did."
+        )
 
 
 def checksum_of_base(folder: Path, differences: Matrices) -> str:
@@ -165,23 +175,26 @@ def doubt_of(adapter: Adapter, found: Found) -> str:
     )
 
 
-def matrices_of(adapter: Adapter, network: nn.Module, *, device: str | None = None) -> dict[str, dict[str, Tensor]]:
+def matrices_of(
+    adapter: Adapter, network: nn.Module, layers: Sequence[str], *, device: str | None = None
+) -> dict[str, dict[str, Tensor]]:
     """Return the matrices that the branch has instead of the network's, in the precision of those.
 
     Args:
         adapter: its differences must fit the network.
         network: the base.
+        layers: the network's temporal layers, the only ones that may differ or take maps.
         device: where the network computes, if that is not where it is: it may come there only when it is called.
     """
-    found: dict[str, dict[str, Tensor]] = {}
-    layers = dict(network.named_modules())
-    for layer, row in adapter.differences.items():
+    for layer in (*adapter.differences, *adapter.rotated):
         if layer not in layers:
-            raise _misfit(adapter, f"the network has no {layer}")
+            raise _misfit(adapter, f"the network has no temporal layer {layer}")
+    found: dict[str, dict[str, Tensor]] = {}
+    for layer, row in adapter.differences.items():
         found[layer] = {}
         for part, difference in row.items():
             try:
-                weight: Tensor = layers[layer].get_submodule(part).weight.detach()  # type: ignore[assignment]
+                weight: Tensor = network.get_submodule(layer).get_submodule(part).weight.detach()  # type: ignore[assignment]
             except AttributeError:
                 raise _misfit(adapter, f"the network's {layer} has no {part}") from None
             if weight.shape != difference.shape:
@@ -191,9 +204,6 @@ def matrices_of(adapter: Adapter, network: nn.Module, *, device: str | None = No
             # Added as precisely as can be, and rounded once.
             matrix = (weight.float() + difference.to(weight.device).float()).to(weight.dtype)
             found[layer][part] = matrix.to(device or weight.device)
-    for layer in adapter.rotated:
-        if layer not in layers:
-            raise _misfit(adapter, f"the network has no {layer}")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -30,6 +31,13 @@ def _inside(name: str) -> str:
     return name
 
 
+def _no_way_out(ref: str) -> str:
+    """Refuse a reference whose path climbs out of the model's folder."""
+    if ".." in re.split(r"[/\\]", ref):
+        raise ValueError("it leads out of the folder")
+    return ref
+
+
 FileName = Annotated[str, AfterValidator(_inside)]
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -53,7 +61,7 @@ class ModelCard(BaseModel):
         limits: what it cannot do.
         license: an SPDX name.
         base: the model that it was made from, if it was not made from nothing.
-        adapter: the one that a video model takes for in-betweens unless another is named.
+        adapter: the one that a video model takes for in-betweens unless another is named; a path begins in its folder.
         files: checksum (SHA-256) of each file, by its path inside the folder.
     """
 
@@ -75,7 +83,7 @@ class ModelCard(BaseModel):
     limits: str
     license: str
     base: str | None = None
-    adapter: str | None = None
+    adapter: Annotated[str, AfterValidator(_no_way_out)] | None = None
     files: dict[FileName, Checksum] = {}
 
     def to_json(self) -> str:

@@ -16,7 +16,8 @@ from keyweave.base.errors import ModelError, ModelNotFound
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import ModelMark
 from keyweave.models.card import ModelCard, digest, find_card
-from keyweave.models.folders import CONFIG, check, kind_of, read_object, refuse_kind
+from keyweave.models.folders import CONFIG, check, kind_of, refuse_kind
+from keyweave.models.settings import UnetSettings, check_settings
 
 if TYPE_CHECKING:
     from keyweave.models.layouts import Kind
@@ -51,8 +52,11 @@ class Found:
 
     @property
     def adapter(self) -> str | None:
-        """The adapter that its card names, for whoever names none."""
-        return self.card.adapter if self.card else None
+        """The adapter that its card names, for whoever names none; a path there begins in the model's folder."""
+        ref = self.card.adapter if self.card else None
+        if ref is None or not (is_folder(ref) or ref.endswith(".safetensors")):
+            return ref
+        return str(self.folder / Path(ref).expanduser())
 
     def mark(self) -> ModelMark:
         """Return the model as a recipe knows it; a local folder is named without its path."""
@@ -90,6 +94,8 @@ def find(ref: str, kind: Kind | None = None, *, progress: Progress = SILENT) -> 
     there = card.kind if card else kind_of(folder, ref)
     refuse_kind(ref, there, kind)
     check(folder, there)
+    if there == "image-to-video":
+        check_settings(folder)
     return Found(folder, ref, there, card)
 
 
@@ -107,7 +113,7 @@ def folder_of(ref: str) -> Path:
 
 def frames_of(model: Found) -> int:
     """Return how many frames the clips of an image-to-video model have."""
-    return int(read_object(model.folder / "unet" / CONFIG)["num_frames"])
+    return UnetSettings.read(model.folder / "unet" / CONFIG).num_frames
 
 
 def is_folder(ref: str) -> bool:

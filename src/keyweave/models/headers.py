@@ -33,7 +33,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header; a file that is none, or shorter than its header says, is refused in one sentence."""
+    """Read the header; a file that is none, or shorter or longer than its header says, is refused in one sentence."""
     try:
         has = path.stat().st_size
         with path.open("rb") as file:
@@ -53,6 +53,8 @@ def read_header(path: Path) -> Header:
         raise ModelError(f"{path} is a damaged safetensors file: its header cannot be read.", AGAIN) from None
     if has < header.size:
         raise _truncated(path, has, f"{header.size:,}")
+    if has > header.size:  # which the format forbids: something else was appended, or the header is another file's
+        raise ModelError(f"{path} is damaged: it has {has:,} bytes, and its header tells of {header.size:,}.", AGAIN)
     return header
 
 

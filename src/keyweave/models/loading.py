@@ -205,7 +205,7 @@ def _parts(folder: Path, kind: Kind, place: Place, stamp: object) -> dict[str, A
 def _load(folder: Path, name: str, dtype: str) -> Any:
     """Load a network, or the settings of a part that has no weights."""
     library, names = CLASSES[name]
-    module = importlib.import_module(library)
+    module, damaged = importlib.import_module(library), need("safetensors", _PURPOSE).SafetensorError
     make: Any = next(getattr(module, one) for one in names if hasattr(module, one))
     try:
         if not hasattr(make, "state_dict"):
@@ -220,7 +220,7 @@ def _load(folder: Path, name: str, dtype: str) -> Any:
                 output_loading_info=True,
                 dtype=getattr(importlib.import_module("torch"), _dtype_of(folder, name, dtype)),
             )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as fault:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, damaged) as fault:
         words = " ".join(str(fault).split())[:200].rstrip(".")
         raise ModelError(f"{folder} cannot be loaded as a {name}: {words}.", AGAIN) from fault
     lost = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
@@ -258,7 +258,7 @@ def _settle(networks: list[Any], device: str) -> None:
             network.to(device)
         return
     _log.info("Only %.1f GB are free on %s: parts of the model come to it one at a time.", free / 1e9, device)
-    accelerate, torch, before = need("accelerate", _PURPOSE), importlib.import_module("torch"), None
-    # The autoencoder is last: when it decodes, the UNet has left.
-    for network in reversed(networks):
-        _, before = accelerate.cpu_offload_with_hook(network, torch.device(device), prev_module_hook=before)
+    need("accelerate", _PURPOSE)
+    from keyweave.models.turns import take_turns  # noqa: PLC0415 - slow to import, and rarely wanted
+
+    take_turns(networks, device)

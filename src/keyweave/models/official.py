@@ -17,7 +17,7 @@ from keyweave.base.errors import ModelError
 from keyweave.base.extras import need
 from keyweave.base.files import refuse_existing
 from keyweave.base.progress import SILENT, Progress
-from keyweave.models.adapters import Adapter, check_fits, checksum_of_base, write_adapter
+from keyweave.models.adapters import Adapter, check_fits, checksum_of_base, refuse_infinite, write_adapter
 from keyweave.models.card import ModelCard
 from keyweave.models.finding import folder_of, is_folder
 from keyweave.models.folders import (
@@ -139,11 +139,7 @@ def _differences(official: _Weights, base: _Weights, ref: str, progress: Progres
     for name, match in progress.each(tuned.items(), "subtracting", share=0.1):
         if not _equal(official, base, name, rounding):
             difference = (official.read(name) - base.read(name, rounding[1])).half()
-            if not difference.isfinite().all():
-                raise ModelError(
-                    f"{official.unet} holds infinities or no numbers, first in {name}.",
-                    "Its training failed, or a copy did.",
-                )
+            refuse_infinite(difference, official.unet, name)
             found.setdefault(match["layer"], {})[match["part"]] = difference
     if not found:
         raise ModelError(f"{official.unet} is {ref} itself: nothing in it was tuned.", "Name the authors' checkpoint.")

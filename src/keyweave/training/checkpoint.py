@@ -38,11 +38,14 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         state = json.loads(text)
         if state.pop(_MARK) != 1:
             raise InputError(f"{folder} is a checkpoint of a later version.", "Install a newer keyweave.")
-        return load_file(existing_file(folder / _TENSORS)), state
+        return load_file(folder / _TENSORS), state
     except (ValueError, KeyError, AttributeError):
         raise InputError(f"{folder / _STATE} is no state of a training.", "Name the folder of a training.") from None
-    except SafetensorError as fault:
-        raise MediaError(f"{folder / _TENSORS} is damaged: {fault}.", "Take an earlier checkpoint.") from None
+    except (SafetensorError, FileNotFoundError) as fault:
+        raise MediaError(
+            f"{folder / _TENSORS} is damaged: {fault}.",
+            f"Put it back from a copy, or delete {folder} to begin the training anew.",
+        ) from None
 
 
 def exists(folder: Path) -> bool:

@@ -12,8 +12,10 @@ import torch
 
 from keyweave.base.errors import Cancelled, InputError
 from keyweave.base.extras import need
+from keyweave.base.files import settle_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.training import checkpoint
+from keyweave.training.guard import Guard
 from keyweave.training.journal import Journal
 from keyweave.training.muon import Muon
 from keyweave.training.plan import Plan
@@ -46,9 +48,9 @@ class Estimate:
     bytes: int
 
 
-def estimate(task: Task, plan: Plan) -> Estimate:
-    """Time a few steps that change nothing."""
-    accelerator = _accelerator(plan)
+def estimate(task: Task, plan: Plan, *, cpu: bool = False) -> Estimate:
+    """Time a few steps that change nothing; on the CPU if told so, else where accelerate would train."""
+    accelerator = _accelerator(plan, cpu)
     parameters = _trained(task.model)
     moments = []
     for number in range(_PROBE + 1):
@@ -61,14 +63,16 @@ def estimate(task: Task, plan: Plan) -> Estimate:
     return Estimate(seconds, seconds * plan.steps, _COPIES * size)
 
 
-def within(task: Task, plan: Plan, minutes: float) -> Plan:
+def within(task: Task, plan: Plan, minutes: float, *, cpu: bool = False) -> Plan:
     """Plan so many steps as fit into a time, as measured."""
     if minutes <= 0:
         raise InputError(f"A training takes some minutes; got {minutes:g}.")
-    return replace(plan, steps=max(1, int(60 * minutes / estimate(task, plan).seconds)))
+    return replace(plan, steps=max(1, int(60 * minutes / estimate(task, plan, cpu=cpu).seconds)))
 
 
-def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", progress: Progress = SILENT) -> None:
+def train(
+    task: Task, plan: Plan, folder: Path, *, title: str = "training", cpu: bool = False, progress: Progress = SILENT
+) -> None:
     """Train, or go on where an earlier call was stopped; the averaged weights are in the model afterwards.
 
     The folder holds `last/` (the newest checkpoint), journal.jsonl, loss.png and what the task's validation leaves. A
@@ -80,16 +84,22 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
         plan: the numbers. When going on, the steps that were done must be those that it would have done.
         folder: where everything is kept.
         title: what the picture of the loss says.
+        cpu: stay on the CPU, whatever else there is.
         progress: a step for each step.
+
+    Raises:
+        InputError: the folder holds another training, or a step has no finite loss or gradient; the newest checkpoint
+            is then as it was.
     """
-    accelerator = _accelerator(plan)
+    accelerator = _accelerator(plan, cpu)
     main = accelerator.is_main_process
     model = task.model.to(accelerator.device)
     parameters = _trained(model)
     average = [parameter.detach().clone() for parameter in parameters]
     follower = {"adamw": torch.optim.AdamW, "muon": Muon}[plan.follower]
     optimizer = follower(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
-    done = _resumed(folder / "last", plan, parameters, average, optimizer, scaler=accelerator.scaler)
+    done = _resumed(folder / "last", plan, parameters, average, optimizer, accelerator=accelerator)
+    guard = Guard(plan, folder / "last", done, scaled=accelerator.scaler is not None)
     scaled = accelerator.prepare_optimizer(optimizer)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl", done) if main else None
@@ -113,13 +123,14 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
             for group in optimizer.param_groups:
                 group["lr"] = plan.rate(step)
             loss, notes = _gradient(task, plan, accelerator, step)
-            norm = accelerator.clip_grad_norm_(parameters, plan.clip)
+            norm = float(accelerator.clip_grad_norm_(parameters, plan.clip) or 0.0)
+            guard.look(step, loss, norm)
             scaled.step()
             scaled.zero_grad(set_to_none=True)
             for mean, parameter in zip(average, parameters, strict=True):
                 mean.lerp_(parameter.detach(), 1 - plan.following(step))
             if journal:
-                row = {"step": step, "loss": loss, "rate": plan.rate(step), "norm": float(norm or 0.0), **notes}
+                row = {"step": step, "loss": loss, "rate": plan.rate(step), "norm": norm, **notes}
                 journal.add({**row, "seconds": round(time.perf_counter() - began, 4)})
             finished = step + 1 == plan.steps
             if finished or (step + 1) % plan.keep_every == 0:
@@ -137,18 +148,23 @@ def train(task: Task, plan: Plan, folder: Path, *, title: str = "training", prog
     _put(parameters, average)
 
 
-def _accelerator(plan: Plan) -> Accelerator:
+def _accelerator(plan: Plan, cpu: bool) -> Accelerator:
     need("accelerate", "training")
     from accelerate import Accelerator  # noqa: PLC0415 - slow to import, and an extra
+    from accelerate.state import AcceleratorState  # noqa: PLC0415
 
-    return Accelerator(cpu=_share_cpu(), mixed_precision="no" if plan.precision == "fp32" else plan.precision)
+    # accelerate holds the precision and the place of a program's first training, and refuses those of a later one. The
+    # processes that share a training keep their place, and what connects them.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())  # pyright: ignore[reportPrivateUsage]
+    precision = "no" if plan.precision == "fp32" else plan.precision
+    return Accelerator(cpu=cpu or _share_cpu(), mixed_precision=precision)
 
 
-def wait_for_all() -> None:
-    """Wait until every process that shares the training has come as far as this."""
+def wait_for_all(*, cpu: bool = False) -> None:
+    """Wait until every process that shares the training, on the CPU if told so, has come as far as this."""
     from accelerate import PartialState  # noqa: PLC0415
 
-    PartialState(cpu=_share_cpu()).wait_for_everyone()
+    PartialState(cpu=cpu or _share_cpu()).wait_for_everyone()
 
 
 def _share_cpu() -> bool:
@@ -193,9 +209,12 @@ def _resumed(
     average: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
     *,
-    scaler: torch.amp.GradScaler | None,
+    accelerator: Accelerator,
 ) -> int:
     """Bring everything to where a checkpoint left it; return how many steps are done."""
+    if accelerator.is_main_process:
+        settle_folder(folder)
+    accelerator.wait_for_everyone()
     if not checkpoint.exists(folder):
         return 0
     tensors, state = checkpoint.load(folder)
@@ -211,8 +230,8 @@ def _resumed(
             with torch.no_grad():
                 tensor.copy_(kept)
     checkpoint.unpack(optimizer, tensors)
-    if scaler and state.get("scaler"):  # those of an earlier version did not keep it
-        scaler.load_state_dict(state["scaler"])
+    if accelerator.scaler and state.get("scaler"):  # those of an earlier version did not keep it
+        accelerator.scaler.load_state_dict(state["scaler"])
     return int(state["step"])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from keyweave.base.errors import InputError
 from keyweave.base.progress import Progress
@@ -119,7 +119,7 @@ def test_it_learns_and_leaves_everything_behind(done: Path, model: str, tiny: An
     assert exists(done / "last")
     adapter = read_adapter(done / "adapter" / FILE)
     assert adapter.rotated == temporal_layers(tiny.unet)
-    assert set(matrices_of(adapter, tiny.unet)) == set(adapter.rotated)
+    assert set(matrices_of(adapter, tiny.unet, adapter.rotated)) == set(adapter.rotated)
     for row in adapter.differences.values():
         assert set(row) == {"to_v", "to_out.0"}
         assert all(difference.dtype == torch.float16 and difference.any() for difference in row.values())
@@ -142,6 +142,35 @@ def test_the_same_again_is_the_same_and_what_is_encoded_stays(done: Path, option
         assert all(torch.equal(mine[key], theirs[key]) for key in mine)
     for path in (tmp_path / "run" / "latents").iterdir():
         assert path.read_bytes() == (done / "latents" / path.name).read_bytes()
+
+
+def test_an_adapter_that_holds_no_numbers_is_not_written(done: Path, options: TuneOptions, tmp_path: Path):
+    shutil.copytree(done, tmp_path / "run")
+    kept = tmp_path / "run" / "last" / "tensors.safetensors"
+    tensors = load_file(kept)
+    tensors["average.0"][0] = torch.inf
+    save_file(tensors, kept)
+    shutil.rmtree(tmp_path / "run" / "adapter")
+    with pytest.raises(InputError, match=r"some weights are infinite or no number; no adapter is written\. .*lower"):
+        tune(options, tmp_path / "run")
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_it_trains_where_it_is_told_to_and_leaves_the_environment_alone(
+    options: TuneOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """On the CPU of a machine that has something faster; "meta" stands for that."""
+    from accelerate.state import AcceleratorState, PartialState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
+    monkeypatch.setattr(PartialState, "default_device", property(lambda _: torch.device("meta")))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    before = dict(os.environ)
+    tune(options.model_copy(update={"steps": 1, "device": "cpu"}), tmp_path / "run")
+    measured(options.model_copy(update={"steps": 1, "device": "cpu"}))
+    assert {name for name in os.environ if name.startswith("ACCELERATE")} == {
+        name for name in before if name.startswith("ACCELERATE")
+    }
 
 
 def test_latents_that_are_shared_are_neither_made_twice_nor_cleared(done: Path, options: TuneOptions, tmp_path: Path):

@@ -16,6 +16,7 @@ from torch.nn import functional
 from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
+from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.image_to_video import condition_on, latents_of
 from keyweave.diffusion.quick import compiled
 from keyweave.maths.tensors import to_frames, to_tensor
@@ -99,7 +100,8 @@ def generative(
     loaded = load(model, device=device, dtype=dtype)
     backward, doubts = PLAIN, list[str]()
     if learnt is not None:
-        backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, device=loaded.place.device))
+        layers = temporal_layers(loaded.unet)
+        backward = Backward(learnt.rotated, matrices_of(learnt, loaded.unet, layers, device=loaded.place.device))
         doubts += filter(None, [doubt_of(learnt, model)])
     return _Generative(
         name=model.name,

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from keyweave.base.errors import InputError
-from keyweave.base.files import replacing_folder
+from keyweave.base.files import replacing_folder, settle_folder
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.diffusion.denoisers import sigmas_of
@@ -158,7 +158,8 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT, *, lat
         begin_with(begun, task, found, progress)
     task.draw_with(model, held_out.take(range(min(_DRAWN_PAIRS, len(held_out.latents)))))
     if options.steps is None:
-        options = options.model_copy(update={"steps": _steps(options, task, progress), "minutes": None})
+        steps = _steps(options, task, progress, cpu=_on_cpu(model))
+        options = options.model_copy(update={"steps": steps, "minutes": None})
     before = task.measured()
     plan = plan_of(options)
     main = _share()[0] == 0
@@ -166,8 +167,13 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT, *, lat
         keep_options(folder, options)
         keep_windows(folder, windows)
     with progress.part("steps", 1 - _ENCODING) as part:
-        train(task, plan, folder, title=f"inbetween: {found.name}", progress=part)
+        train(task, plan, folder, title=f"inbetween: {found.name}", cpu=_on_cpu(model), progress=part)
     differences = task.branch.rounded()
+    if not all(one.isfinite().all() for row in differences.values() for one in row.values()):
+        raise InputError(
+            f"In what {folder} has learnt, some weights are infinite or no number; no adapter is written.",
+            "Take a lower --learning-rate, in a new folder.",
+        )
     card = card_of(
         options,
         found,
@@ -178,11 +184,12 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT, *, lat
         scores={"before": before, "after": task.measured()},
     )
     if main:
+        settle_folder(folder / "adapter")
         with replacing_folder(folder / "adapter", overwrite=True) as made:
             fits = (checksum_of_base(found.folder, differences),)
             write_adapter(made / FILE, Adapter(differences, task.rotated, card, fits))
             card = write_card(made, card)
-    wait_for_all()
+    wait_for_all(cpu=_on_cpu(model))
     return card
 
 
@@ -201,7 +208,7 @@ def measured(options: TuneOptions, progress: Progress = SILENT) -> Measured:
         refuse_unlike(begun, model.unet, options)
         begin_with(begun, task, found, progress)
     plan = plan_of(options.model_copy(update={"steps": options.steps or STEPS}))
-    cost = estimate(task, plan)
+    cost = estimate(task, plan, cpu=_on_cpu(model))
     steps = plan.steps if options.minutes is None else max(1, int(60 * options.minutes / cost.seconds))
     trained = sum(matrix.numel() for matrix in task.model.parameters())
     # Moments and averages are not there yet: three of the five copies that are counted.
@@ -243,12 +250,15 @@ def _model_of(options: TuneOptions, progress: Progress) -> tuple[Found, VideoMod
     if device is None and _share()[1] > 1 and torch.cuda.is_available():
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     place = choose(device, _DTYPES[options.precision])
-    # The loop asks accelerate where to train, and accelerate asks the environment.
+    # Accelerate trains on the GPU that is the current one.
     if place.device.startswith("cuda"):
         torch.cuda.set_device(place.device)
-    elif place.device == "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        os.environ["ACCELERATE_USE_CPU"] = "true"
     return found, load(found, "image-to-video", device=place.device, dtype=place.dtype)
+
+
+def _on_cpu(model: VideoModel) -> bool:
+    """Tell whether a model is to learn on the CPU; left to itself, accelerate takes a GPU if there is one."""
+    return model.place.device == "cpu"
 
 
 def _task(options: TuneOptions, model: VideoModel, clips: Clips, held_out: Clips) -> TunedTask:
@@ -328,16 +338,16 @@ def _fill(shelf: Shelf, reels: list[Reel], progress: Progress) -> None:
     share = _share()
     with progress.part("encoding", total=-(-len(reels) // share[1])) as part:
         prepare(shelf, reels, share=share, progress=part)
-    wait_for_all()
+    wait_for_all(cpu=_on_cpu(shelf.model))
 
 
-def _steps(options: TuneOptions, task: TunedTask, progress: Progress) -> int:
+def _steps(options: TuneOptions, task: TunedTask, progress: Progress, *, cpu: bool) -> int:
     if options.minutes is None:
         return STEPS
     if _share()[1] > 1:
         raise InputError("--minutes cannot be shared by several processes.", "Give --steps instead.")
     progress.say("Measuring how fast this machine is.")
-    return within(task, plan_of(options.model_copy(update={"steps": STEPS})), options.minutes).steps
+    return within(task, plan_of(options.model_copy(update={"steps": STEPS})), options.minutes, cpu=cpu).steps
 
 
 def _share() -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -170,11 +169,19 @@ def train_subject(
     total = epochs * len(frames)
     plan = Plan(steps=total, batch=1, learning_rate=_RATE, warm_up=min(100, total // 10), seed=seed)
     _keep_asked(folder, _asked(frames, painter, subject, rank, seed))
-    _train_on(painter.device)
+    if painter.device.startswith("cuda"):
+        torch.cuda.set_device(painter.device)  # accelerate trains on the GPU that is the current one
     with low_rank(painter.networks, rank) as matrices, _checkpointing(painter, checkpointing):
         begin(matrices, seed)
         task = SubjectTask(painter, frames, subject.prompt, matrices, seed=seed, steps=steps)
-        train(task, plan, folder, title=f"subject: {subject.word} {subject.name}", progress=progress)
+        train(
+            task,
+            plan,
+            folder,
+            title=f"subject: {subject.word} {subject.name}",
+            cpu=painter.device == "cpu",
+            progress=progress,
+        )
         found = {name: matrix.detach().cpu().clone() for name, matrix in matrices.items()}
     hours = sum(row["seconds"] for row in read_journal(folder / "journal.jsonl")) / 3600
     lora = SubjectLora(found, subject.prompt, _card(subject, painter, plan, len(frames), hours))
@@ -273,14 +280,6 @@ def _keep_asked(folder: Path, asked: dict[str, Any]) -> None:
             f"{folder} holds the training of another subject: it differs in {', '.join(other)}.",
             "Go on with the same options, or name a new folder.",
         )
-
-
-def _train_on(device: str) -> None:
-    """Let the loop train where the painter is: it asks accelerate, and that asks the environment."""
-    if device.startswith("cuda"):
-        torch.cuda.set_device(device)
-    elif device == "cpu" and (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        os.environ["ACCELERATE_USE_CPU"] = "true"
 
 
 @contextmanager
