@@ -118,7 +118,7 @@ def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
     width, height = size
     first, last = (gaussian((1, 3, height, width), 0, name).clamp(-1, 1) for name in ("first", "last"))
     layers = temporal_layers(model.unet)
-    weights = matrices_of(read_adapter(adapter_of(folder)), model.unet) if adapter_of(folder).exists() else {}
+    weights = matrices_of(read_adapter(adapter_of(folder)), model.unet, layers) if adapter_of(folder).exists() else {}
     made = between(
         model,
         first,

@@ -171,6 +171,7 @@ def test_how_adapters_are_learnt_is_handed_on(model: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(trained, "school", leave)
     argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--model", str(model)]
+    argv += ["--pairs", "2", "--size", "16x16"]
     main([*argv, "--train-sizes", "50"])
     argv += ["--train-sizes", "50,100", "--train-videos", "mine", "--train-steps", "700", "--train-seeds", "3"]
     main([*argv, "--train-rate", "4e-3", "--train-batch", "12", "--train-untold", "0.1"])
@@ -179,6 +180,51 @@ def test_how_adapters_are_learnt_is_handed_on(model: Path, tmp_path: Path, monke
         Schooling((50,), "toyworld", 500, like_train.learning_rate, like_train.batch, 1),
         Schooling((50, 100), "mine", 700, 4e-3, 12, 3, 0.1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--data", "nofolder"], "There is no folder nofolder."),
+        (["--size", "banana"], "--size: 'banana' is not a size"),
+        (["--size", "60x64"], "The size is 60x64; both sides should be multiples of 8."),
+        (["--methods", "full,folder:X={}", "--pairs", "3"], "has no folder 000, nor a film 000.mp4, for pair 0."),
+        (["--methods", "full,trf@best"], "The method 'trf@best': 'best' is no preset"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_learnt(
+    wrong: list[str],
+    says: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(trained, "school", lambda *_, **__: pytest.fail("it is learnt"))
+    argv = ["bench", "inbetween", "-o", str(tmp_path / "r"), "--methods", "full", "--model", str(model)]
+    argv += ["--pairs", "2", "--size", "16x16", "--train-sizes", "2"]
+    assert main([*argv, *(word.format(tmp_path) for word in wrong)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_differences_of_few_pairs_are_not_called_sure(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Of four pairs some intervals lie beside zero too."""
+    argv = [
+        "bench",
+        "inbetween",
+        "-o",
+        str(tmp_path),
+        "--methods",
+        "flow,crossfade",
+        "--size",
+        "32x32",
+        "--sheets",
+        "1",
+    ]
+    for pairs, sure in ((4, False), (12, True)):
+        assert main([*argv, "--pairs", str(pairs)]) == 0
+        assert ("exclude zero" in capsys.readouterr().out) is sure
+        assert ("| excluded" in (tmp_path / "report.md").read_text()) is sure
 
 
 @pytest.mark.slow
@@ -226,6 +272,18 @@ def test_adapters_learnt_from_more_clips_and_fewer(model: Path, tmp_path: Path, 
         (["--methods", "folder:full=."], "full is a method of keyweave; folder:full=. would be another."),
         (["--methods", "folder:a=.,folder:a=.."], "The method a is named twice."),
         (["--methods", "flow", "--pairs", "1"], "--pairs is 1; it should be 2 or more"),
+        (["--methods", "flow", "--pairs", "9" * 20], f"--pairs is {'9' * 20}; it should be 100,000 or less."),
+        (["--methods", "flow", "--sampling", "nonsense"], "--sampling: 'nonsense' is no preset"),
+        (["--methods", "flow", "--model", "toy-video"], "no method that is named works with a model. Leave it out."),
+        (
+            ["--methods", "trf,flow", "--adapter", "toy-inbetween"],
+            "--adapter is for full and full-linear, which --methods does not name. Leave it out.",
+        ),
+        (["--methods", "full", "--unrotated", "x"], "--unrotated is for no-rotation, which --methods does not name."),
+        (
+            ["--methods", "full", "--adapter", "x", "--train-sizes", "50"],
+            "--adapter and --train-sizes: adapters are learnt, or given. Leave one of them out.",
+        ),
         (["--methods", "flow", "--gap", "9"], "--gap is for folders of videos"),
         (["--methods", "flow", "--size", "big"], "--size: 'big' is not a size"),
         (["--methods", "flow", "--data", "nowhere"], "There is no folder nowhere"),

@@ -155,7 +155,8 @@ def test_a_method_samples_as_its_name_says(learnt: Learnt, monkeypatch: pytest.M
 
 def test_what_was_learnt_here_samples_in_each_way_that_is_named(learnt: Learnt, tmp_path: Path):
     pupils = [
-        Pupil(f"full, 9 clips, seed {seed}", "full", 9, tmp_path / "back" / "adapter.safetensors") for seed in (0, 1)
+        Pupil(f"full, 9 clips, seed {seed}", "full", 9, tmp_path / "back" / "adapter.safetensors", "the folder clips")
+        for seed in (0, 1)
     ]
     alone = replace(learnt, model=replace(learnt.model, card=None))  # which names no adapter, and need not
     found = contenders(["full@steps=2", "average", "full"], alone, pupils)
@@ -166,3 +167,5 @@ def test_what_was_learnt_here_samples_in_each_way_that_is_named(learnt: Learnt, 
         ("full, 9 clips, seed 0", "full, 9 clips", "full", 9, "steps=1"),
         ("full, 9 clips, seed 1", "full, 9 clips", "full", 9, "steps=1"),
     ]
+    assert found[0].remark.endswith("adapter learnt from the folder clips")
+    assert "learnt" not in found[2].remark

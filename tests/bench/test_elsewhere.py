@@ -1,6 +1,7 @@
 """What other programs made, read from folders, and what they are given."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +58,32 @@ def test_what_was_made_anew_is_read_anew(material: Material, tmp_path: Path):
         psnr.append(float(found.values["Copy"]["psnr"].mean()))
     assert psnr[0] == 99
     assert 10 < psnr[1] < 30
+
+
+def test_a_pair_that_gets_another_number_has_the_result_of_that_number(material: Material, tmp_path: Path):
+    """Of a folder of videos another --pairs numbers the same pairs anew; results that are added change no others."""
+    made, cache = tmp_path / "made", tmp_path / "cache"
+    for number in range(2):
+        write(made / f"{number:03d}", np.full((5, 32, 32, 3), 50 * (number + 1), np.uint8))
+    for pairs in (material.pairs, material.pairs[::-1]):
+        turned = replace(material, pairs=pairs)
+        found = bench_inbetween(turned, contenders([f"folder:Grey={made}"], None), cache)
+        assert [clip[0, 0, 0, 0] for clip in found.clips["Grey"]] == [50, 100]
+    kept = set(cache.rglob("*.npz"))
+    write(made / "002", np.zeros((5, 32, 32, 3), np.uint8))
+    bench_inbetween(material, contenders([f"folder:Grey={made}"], None), cache)
+    assert set(cache.rglob("*.npz")) == kept
+
+
+def test_of_a_damaged_result_nothing_is_asked_for_that_there_is_not(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), np.uint8)
+    write_clip(tmp_path / "000.mp4", noise, Fraction(10))
+    whole = (tmp_path / "000.mp4").read_bytes()
+    half = len(whole) // 2
+    (tmp_path / "000.mp4").write_bytes(whole[:half] + bytes(len(whole) - half))  # its index lies before
+    with pytest.raises(InputError) as caught:
+        Elsewhere("x", tmp_path).clip(0, 5, SIZE)
+    assert caught.value.hint == "Write it anew."
 
 
 def test_a_film_of_another_size_and_shape_is_fitted_as_pairs_are(tmp_path: Path):

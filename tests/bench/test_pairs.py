@@ -1,16 +1,18 @@
 """Which pairs are filled, and what happens where there are too few."""
 
+import threading
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keyweave.base.errors import InputError
+from keyweave.base.errors import Cancelled, InputError
 from keyweave.base.progress import Event, Progress
 from keyweave.bench.pairs import folder_pairs, toyworld_pairs
 from keyweave.media.pictures.images import write_image
 from keyweave.media.types import Image
+from keyweave.media.writers import write_clip
 from keyweave.recipes.scores import truth_of
 
 
@@ -109,7 +111,7 @@ def test_left_alone_keyframes_are_as_far_apart_as_is_exact(frames: int, gap: int
     assert material.gap == gap
     assert material.is_exact
     assert material.timing == f"Keyframes are {gap} frames apart."
-    assert not events
+    assert not any(event.kind == "warn" for event in events)
     (pair,) = material.pairs
     assert pair.read().frames[:, 0, 0, 0].tolist() == list(range(0, gap + 1, gap // (frames - 1)))
 
@@ -134,6 +136,85 @@ def test_the_drawn_world_is_exact():
     assert material.timing == ""
 
 
+def test_what_is_no_video_is_left_out(videos: Path):
+    (videos / "empty").mkdir()
+    (videos / "notes").mkdir()
+    (videos / "notes" / "note.txt").write_text("hello")
+    events: list[Event] = []
+    material = folder_pairs(videos, gap=5, frames=6, progress=Progress("x", events.append))
+    assert len(material.pairs) == 3
+    said = [event.text.partition(": ")[0] for event in events if event.kind == "warn"]
+    assert said == ["empty is left out", "note.txt is left out", "notes is left out"]
+
+
+def _break(path: Path, part: float) -> None:
+    """Overwrite the end of a film, from some part of it on; its index lies before, so that it can still be opened."""
+    whole = path.read_bytes()
+    begin = int(len(whole) * part)
+    path.write_bytes(whole[:begin] + bytes(len(whole) - begin))
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Two films of 41 frames, `a` and `b`, and `c` of 31."""
+    noise = np.random.default_rng(0).integers(0, 256, (41, 32, 32, 3), np.uint8)
+    for name, count in (("a", 41), ("b", 41), ("c", 31)):
+        write_clip(tmp_path / f"{name}.mp4", noise[:count], Fraction(25))
+    return tmp_path
+
+
+def test_of_a_damaged_film_only_what_is_before_the_damage_is_taken(films: Path):
+    _break(films / "b.mp4", 0.6)
+    _break(films / "c.mp4", 0.2)
+    events: list[Event] = []
+    material = folder_pairs(films, gap=10, frames=6, progress=Progress("x", events.append))
+    starts = [pair.name for pair in material.pairs]
+    assert starts[:4] == [f"a.mp4 from frame {start}" for start in (0, 10, 20, 30)]
+    assert starts[4:] == [f"b.mp4 from frame {start}" for start in range(0, 10 * len(starts[4:]), 10)]
+    assert 1 <= len(starts[4:]) <= 2
+    for pair in material.pairs:
+        assert len(pair.read().frames) == 6
+    said = [event.text for event in events if event.kind == "warn"]
+    assert said[0].startswith(f"b.mp4 is left out from frame {10 * len(starts[4:])} on: ")
+    assert said[1].startswith("c.mp4 is left out: ")
+    assert not any("--salvage" in text for text in said)
+
+
+def test_where_a_chosen_film_is_damaged_others_take_its_place(films: Path):
+    """Only what pairs take is read through."""
+    _break(films / "a.mp4", 0.2)
+    _break(films / "c.mp4", 0.95)
+    events: list[Event] = []
+    material = folder_pairs(films, 2, gap=10, frames=6, progress=Progress("x", events.append))
+    assert [pair.name for pair in material.pairs] == ["b.mp4 from frame 20", "c.mp4 from frame 10"]
+    (said,) = [event.text for event in events if event.kind == "warn"]
+    assert said.startswith("a.mp4 is left out: ")
+
+
+def test_videos_that_are_too_small_are_told_what_to_do(tmp_path: Path):
+    write_clip(tmp_path / "dot.gif", np.zeros((30, 5, 5, 3), np.uint8), Fraction(10))
+    with pytest.raises(InputError) as caught:
+        folder_pairs(tmp_path, gap=10, frames=6)
+    assert caught.value.message == "The first video, dot.gif, is 5x5; both sides of clips should be 8 or more."
+    assert caught.value.hint == "Set --size, such as 64x64: each frame is brought to it."
+    assert len(folder_pairs(tmp_path, gap=10, frames=6, size=(8, 8)).pairs) == 2
+
+
+def test_looking_for_pairs_of_the_drawn_world_can_be_stopped():
+    events: list[Event] = []
+    stop = threading.Event()
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.done == 3:
+            stop.set()
+
+    with pytest.raises(Cancelled):
+        toyworld_pairs(9, frames=3, size=(16, 16), progress=Progress("bench", listen, stop=stop))
+    assert [event.done for event in events if event.kind == "step"] == [1, 2, 3]
+    assert events[-1].total == 9
+
+
 def test_a_folder_of_pictures_is_one_video(videos: Path):
     assert [pair.name for pair in folder_pairs(videos / "a", gap=5, frames=3).pairs] == [
         "a from frame 0",
@@ -147,6 +228,9 @@ def test_too_few(videos: Path):
     assert fault.value.hint == "Ask for fewer pairs, take a smaller gap, or add longer videos."
     with pytest.raises(InputError, match="gives 0 pairs of frames 26 apart; at least 1"):
         folder_pairs(videos, frames=3)
+    (videos / "empty").mkdir()
+    with pytest.raises(InputError, match="gives 0 pairs of frames 26 apart; at least 1"):
+        folder_pairs(videos / "empty", frames=3)
     with pytest.raises(InputError, match="There is no folder"):
         folder_pairs(videos / "nothing", frames=3)
 

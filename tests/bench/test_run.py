@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from keyweave.bench import run
 from keyweave.bench.contenders import Contender, contenders
 from keyweave.bench.finishing import finished
 from keyweave.bench.kept import Kept
-from keyweave.bench.pairs import Material, toyworld_pairs
+from keyweave.bench.pairs import Footage, Material, Pair, toyworld_pairs
 from keyweave.bench.run import Findings, Judge, bench_inbetween, together
 from keyweave.media.types import Frame
 from keyweave.recipes.features import fresh_features
@@ -84,6 +87,38 @@ def test_what_decides_a_clip_makes_it_anew(material: Material, tmp_path: Path):
     more = Counting()
     filled(material, tmp_path, more, seeds=3)
     assert more.clips == 20  # the first seed is there
+
+
+def test_pairs_of_another_shape_are_others(tmp_path: Path):
+    """One colour lying down has the same bytes as standing up."""
+    for height, width in ((16, 32), (32, 16)):
+        clip = np.full((4, height, width, 3), 90, np.uint8)
+        pair = Pair("grey", partial(Footage, clip))
+        shaped = Material("set", (pair,), (), 4, (width, height), Fraction(7), 3)
+        (made,) = bench_inbetween(shaped, contenders(["crossfade"], None), tmp_path).clips["crossfade"]
+        assert made.shape == clip.shape
+
+
+def test_what_other_code_made_is_made_anew(material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    filled(material, tmp_path, Counting())
+    network = Counting(models={"model": ModelMark("./m", "0" * 64)})  # type: ignore[dict-item]
+    filled(material, tmp_path, network)
+    found = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: found(name) + "x" * (name == "diffusers"))
+    assert [filled_anew(material, tmp_path, one) for one in (Counting(), network)] == [0, 10]  # whom it concerns
+    monkeypatch.setattr(metadata, "version", lambda name: found(name) + "x" * (name == "numpy"))
+    assert filled_anew(material, tmp_path, Counting()) == 10
+    monkeypatch.undo()
+    assert filled_anew(material, tmp_path, Counting()) == 0
+    monkeypatch.setattr(run, "_FILLED", -1)
+    assert filled_anew(material, tmp_path, Counting()) == 10
+
+
+def filled_anew(material: Material, folder: Path, one: Counting) -> int:
+    """Return how many clips it makes, over those that are kept."""
+    before = one.clips
+    filled(material, folder, one)
+    return one.clips - before
 
 
 def test_stopped_it_goes_on_where_it_was(material: Material, tmp_path: Path):

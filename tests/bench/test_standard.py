@@ -25,7 +25,7 @@ from keyweave.media.types import Frame
 from keyweave.metrics.frechet import frechet_distance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-COUNT, FRAMES = 5, 9
+COUNT, FRAMES = 10, 9
 
 
 class Means(torch.nn.Module):
@@ -214,7 +214,7 @@ def test_long_vectors_are_drawn_again_like_short_ones(tmp_path: Path):
 
 
 def test_the_page_says_by_what_and_of_how_many(tmp_path: Path):
-    few = replace(standard("fvd"), kind=KINDS["fvd"])  # 400 numbers of 5 films
+    few = replace(standard("fvd"), kind=KINDS["fvd"])  # 400 numbers of 10 films
     found = run(tmp_path / "cache", standard("fid", "a"), others=6)
     (fid,) = found.sights
     (fvd,) = run(tmp_path / "cache", few).sights
@@ -223,25 +223,25 @@ def test_the_page_says_by_what_and_of_how_many(tmp_path: Path):
         "- FID: Frechet inception distance of the frames between the keyframes from real ones; less is better.\n",
         "- FID: Inception-v3 as pytorch-fid has it, its 2048 last averages; weights fid.safetensors (sha256 ",
         f"(sha256 {'a' * 64}",
-        "); pictures brought to 299x299 bilinearly, between centres of pixels, nothing smoothed before; 35 frames",
-        "; 35 frames between the keyframes of each method and seed beside 42 of real clips that no pair is from.\n",
+        "); pictures brought to 299x299 bilinearly, between centres of pixels, nothing smoothed before; 70 frames",
+        "; 70 frames between the keyframes of each method and seed beside 42 of real clips that no pair is from.\n",
         "- FVD: I3D of Kinetics-400 (RGB), its 400 logits averaged over time; weights fvd.safetensors (sha256 ",
         "brought to 224x224",
-        "; 5 films of each method and seed beside 5 of the pairs' own real clips.\n",
-        "- FVD rests on 5 samples, fewer than the 400 numbers of a vector: it comes out far too high, and can be",
+        "; 10 films of each method and seed beside 10 of the pairs' own real clips.\n",
+        "- FVD rests on 10 samples, fewer than the 400 numbers of a vector: it comes out far too high, and can be",
         "FID has its floor in the row `real`: so far apart are real clips, as many as there are pairs. No Frechet",
         "FVD: from the pairs' own real clips, so that there is no floor, and none of the row `real`.\n",
         "measures of these names, maybe by other files of weights and pictures resized otherwise, on other films",
         "never a number",
     ):
         assert line in page
-    assert "FID rests" not in page  # 35 are more than its 3
+    assert "FID rests" not in page  # 70 are more than its 3
     assert "not measured" not in page
     row = json.loads((tmp_path / "report.json").read_text())["standard"]
     assert row["fid"]["weights"] == {"ref": "fid.safetensors", "sha256": "a" * 64}
-    assert (row["fid"]["made"], row["fid"]["real"], row["fid"]["dimensions"], row["fid"]["note"]) == (35, 42, 3, "")
-    assert (row["fvd"]["made"], row["fvd"]["real"], row["fvd"]["dimensions"]) == (5, 5, 400)
-    assert row["fvd"]["note"].startswith("FVD rests on 5 samples")
+    assert (row["fid"]["made"], row["fid"]["real"], row["fid"]["dimensions"], row["fid"]["note"]) == (70, 42, 3, "")
+    assert (row["fvd"]["made"], row["fvd"]["real"], row["fvd"]["dimensions"]) == (10, 10, 400)
+    assert row["fvd"]["note"].startswith("FVD rests on 10 samples")
     single = write_report(tmp_path, summarise(replace(found, sights=(fid,)))).read_text()
     assert "FVD is not measured: it means a network whose weights keyweave does not have; see --fvd." in single
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keyweave.bench.contenders import Contender
-from keyweave.bench.intervals import of_mean
+from keyweave.bench.intervals import FEWEST, of_mean
 from keyweave.bench.measures import MEASURES
 from keyweave.bench.pairs import Footage, Material, Pair
 from keyweave.bench.run import REAL, Findings
@@ -17,7 +17,7 @@ from keyweave.bench.summary import summarise
 from keyweave.bench.table import difference_rows, means_rows, write_report
 from keyweave.metrics.frechet import frechet_distance
 
-COUNT = 6
+COUNT = 12
 
 
 @pytest.fixture
@@ -65,6 +65,26 @@ def test_means_and_differences(findings: Findings):
     assert (warping["difference"], warping["better"]) == (pytest.approx(-2), "ours")
 
 
+def test_of_too_few_pairs_no_sign_is_told(findings: Findings, tmp_path: Path):
+    """`full` is above `trf` for each pair; of nine pairs that may be chance, and the page says so."""
+    count = FEWEST - 1
+    fewer = replace(
+        findings,
+        material=replace(findings.material, pairs=findings.material.pairs[:count]),
+        values={name: {key: row[:count] for key, row in rows.items()} for name, rows in findings.values.items()},
+        vectors={},
+        others=None,
+    )
+    psnr, *_ = difference_rows(summarise(fewer))
+    assert (psnr["zero"], psnr["better"], psnr["pairs"]) == ("too few pairs", "-", count)
+    assert psnr["from"] == pytest.approx(2)
+    page = write_report(tmp_path, summarise(fewer)).read_text()
+    assert "too narrow" in page
+    (apart,) = json.loads((tmp_path / "report.json").read_text())["differences"]
+    assert apart["measures"]["psnr"]["zero"] == "too few pairs"
+    assert apart["measures"]["psnr"]["low"] == pytest.approx(2)
+
+
 @pytest.mark.parametrize(
     ("called", "ours"),
     [
@@ -99,7 +119,7 @@ def test_the_page(findings: Findings, tmp_path: Path):
     page = path.read_text()
     for line in (
         "# keyweave bench inbetween: set",
-        "6 pairs, 2 seeds, 4 frames of 8x8.",
+        "12 pairs, 2 seeds, 4 frames of 8x8.",
         "- `real`: the real clip itself: how good the judges are\n- `trf`: is trf\n- `full`: is full\n",
         "## full minus each other method",
         "| PSNR, dB",
@@ -115,6 +135,8 @@ def test_the_page(findings: Findings, tmp_path: Path):
     (apart,) = row["differences"]
     assert (apart["of"], apart["minus"]) == ("full", "trf")
     assert apart["measures"]["psnr"]["value"] == pytest.approx(2)
+    assert apart["measures"]["psnr"]["zero"] == "excluded"
+    assert "zero" not in row["groups"][1]["means"]["psnr"]  # that of a mean says nothing
     assert apart["each training"]["psnr"] == []
     assert row["pairs"][0]["values"]["full"]["ssim"] == [None, None]
     assert len(row["pairs"][0]["values"]["full"]["psnr"]) == 2
@@ -225,3 +247,12 @@ def test_the_page_says_what_was_run(findings: Findings, tmp_path: Path):
         tmp_path, summarise(replace(findings, contenders=(REAL, trf, findings.contenders[2])))
     ).read_text()
     assert "- `trf`: is trf; steps=25; 100 evaluations of the network; without its jumps\n" in page
+
+
+def test_the_sheets_say_whether_clips_were_finished(findings: Findings, tmp_path: Path):
+    assert "first seed, the clips as they were made." in write_report(tmp_path, summarise(findings)).read_text()
+    real, trf, full = findings.contenders
+    done = replace(findings, contenders=(real, trf, replace(full, finish=True)))
+    page = write_report(tmp_path, summarise(done)).read_text()
+    assert "as they were made" not in page
+    assert "first seed, generated clips finished with the keyframes' colours and detail." in page

@@ -102,7 +102,9 @@ def test_what_decides_an_adapter_has_it_learnt_anew(
         assert len(trainings) == before + 1
     monkeypatch.setattr(trained, "VERSION", "another")
     places |= {pupil.adapter for pupil in learnt(model, videos, tmp_path / "a", names=["full"], sizes=(2,))}
-    assert len(places) == len(changed) + 2
+    monkeypatch.setattr(trained, "_TAUGHT", -1)
+    places |= {pupil.adapter for pupil in learnt(model, videos, tmp_path / "a", names=["full"], sizes=(2,))}
+    assert len(places) == len(changed) + 3
     assert {one.untold for one in trainings} == {0, 0.25}
 
 
@@ -119,6 +121,51 @@ def test_too_few_clips_are_refused_before_anything_is_learnt(
     assert not trainings
     assert not (tmp_path / "a").exists()
     assert len(learnt(model, videos, tmp_path / "a", sizes=(5,), names=["full"])) == 1
+
+
+def test_a_folder_that_there_is_not_is_told_with_the_flag_of_this_command(
+    model: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    with pytest.raises(InputError) as caught:
+        learnt(model, tmp_path / "nothere", tmp_path / "a")
+    assert caught.value.message == f"There is no folder {tmp_path / 'nothere'}."
+    assert caught.value.hint == "Name a folder of clips with --train-videos, or write toyworld."
+    assert not trainings
+
+
+def test_what_adapters_learn_from_is_named_without_its_path(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    for footage, source in ((videos, "the folder videos"), ("toyworld", "the drawn world's training split")):
+        pupils = learnt(model, footage, tmp_path / "a", names=["full"], sizes=(2,))
+        assert [pupil.source for pupil in pupils] == [source]
+    assert len(trainings) == 2
+
+
+def test_learning_from_the_films_that_are_filled_is_warned_of(
+    model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]
+):
+    """The same folder, one in the other, and copies of files; by any way that leads there."""
+    (tmp_path / "link").symlink_to(videos)
+    events: list[Event] = []
+    schooling = Schooling((2,), str(videos), 3, 1e-3, 2)
+
+    def warned(filled: Path) -> tuple[str, list[str]]:
+        events.clear()
+        found, progress = find(str(model)), Progress("bench", events.append)
+        (pupil,) = school(["full"], found, schooling, tmp_path / "a", filled=filled, progress=progress)
+        return pupil.source, [event.text for event in events if event.kind == "warn"]
+
+    words = "--data and --train-videos share films ({}): adapters are measured on what they learnt from."
+    known = "the folder videos, which has films that are filled here"
+    for other in (videos, tmp_path / "link", tmp_path, videos / "clip0"):
+        assert warned(other) == (known, [words.format("the same folder, or one lies in the other")])
+    apart = tmp_path / "apart"
+    film(apart, "x", 200)
+    assert warned(apart) == ("the folder videos", [])
+    copytree(videos / "clip3", apart / "copy")
+    assert warned(apart) == (known, [words.format("both hold the same file, such as copy/00.png")])
+    assert len(trainings) == 1
 
 
 def test_clips_that_are_too_short_do_not_count(model: Path, videos: Path, tmp_path: Path, trainings: list[TuneOptions]):

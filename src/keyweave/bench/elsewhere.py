@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keyweave.base.errors import InputError
+from keyweave.base.errors import InputError, MediaError
 from keyweave.base.recipe import sha256_of_file
 from keyweave.media.clips import open_frames
 from keyweave.media.fit import fit
@@ -52,8 +52,13 @@ class Elsewhere:
     def clip(self, number: int, frames: int, size: tuple[int, int]) -> Frame:
         """Return the clip (F, H, W, 3) of a pair: at even times the nearest of its frames, the middle of each."""
         path = self.place(number)
-        with open_frames(path) as source:
-            made = list(source.frames())
+        try:
+            with open_frames(path) as source:
+                made = list(source.frames())
+        except MediaError as fault:
+            if fault.hint and "salvage" in fault.hint:  # an option of other commands
+                raise MediaError(fault.message, "Write it anew.") from fault
+            raise
         if len(made) < _FEWEST:
             raise InputError(
                 f"{path} holds {len(made)} frames; a clip has {_FEWEST} or more, its keyframes among them.",
@@ -63,10 +68,10 @@ class Elsewhere:
         shown = [Image(np.ascontiguousarray(made[k][..., :3])) for k in nearest]
         return np.stack([fit(one, size, "crop").pixels for one in shown])
 
-    def digest(self) -> str:
-        """Return the checksum of all that lies there."""
-        known = hashlib.sha256()
-        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+    def digest(self, number: int) -> str:
+        """Return the checksum of what was made of a pair."""
+        place, known = self.place(number), hashlib.sha256()
+        for path in sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]:
             known.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + sha256_of_file(path).encode())
         return known.hexdigest()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import count as numbers
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -100,16 +101,25 @@ class Material:
 
 
 def toyworld_pairs(
-    count: int, *, others: int = 0, frames: int = 14, size: Size = (64, 64), split: Split = "test"
+    count: int,
+    *,
+    others: int = 0,
+    frames: int = 14,
+    size: Size = (64, 64),
+    split: Split = "test",
+    progress: Progress = SILENT,
 ) -> Material:
     """Take the first clips of a split of the drawn world whose actors are whole, inside the picture, at both ends."""
     _check(count, frames, size)
     found: list[Pair] = []
-    for number in numbers():
-        if len(found) == count + others:
-            break
-        if _is_inside(truth_of(_shot(split, number, 2, size)).masks()):
-            found.append(Pair(f"{split} clip {number}", partial(_drawn, split, number, frames, size)))
+    with progress.part("looking for pairs", 0, total=count + others) as part:
+        for number in numbers():
+            if len(found) == count + others:
+                break
+            part.check()
+            if _is_inside(truth_of(_shot(split, number, 2, size)).masks()):
+                found.append(Pair(f"{split} clip {number}", partial(_drawn, split, number, frames, size)))
+                part.step()
     name = "toyworld" if split == "test" else f"toyworld, {split}"
     return Material(name, tuple(found[:count]), tuple(found[count:]), frames, size, RATE)
 
@@ -140,36 +150,115 @@ def folder_pairs(
     gap = _exact(GAP, frames) if gap is None else gap
     if gap < 2:
         raise InputError(f"Keyframes are 2 frames apart or more; got {gap}.")
-    found: list[list[tuple[Path, int]]] = []
-    facts: list[tuple[Size, Fraction]] = []
-    for path in _videos(folder):
-        try:
-            with open_frames(path) as source:
-                length = round(source.duration * source.rate)
-                facts.append(((source.width, source.height), source.rate))
-        except MediaError as fault:
-            progress.warn(f"{path.name} is left out: {fault.message}")
-            continue
-        found.append([(path, start) for start in range(0, length - gap, gap)])
-    most = sum(map(len, found))
-    wanted = most if count is None else count
-    if not most or wanted > most:
-        raise InputError(
-            f"{folder} gives {most} pairs of frames {gap} apart; {count or 'at least 1'} should be there.",
-            "Ask for fewer pairs, take a smaller gap, or add longer videos.",
-        )
-    shares = _shares([len(pieces) for pieces in found], wanted)
-    chosen = [piece for pieces, share in zip(found, shares, strict=True) for piece in _evenly(pieces, share)]
-    width, height = size or (facts[0][0][0] // _STEP * _STEP, facts[0][0][1] // _STEP * _STEP)
+    videos = _survey(folder, gap, progress)
+    chosen = _chosen(folder, videos, count, gap, progress)
+    size = size or _size_of(videos[0])
     pairs = tuple(
-        Pair(f"{path.name} from frame {start}", partial(_filmed, path, start, gap, frames, (width, height)))
-        for path, start in chosen
+        Pair(f"{video.path.name} from frame {start}", partial(_filmed, video.path, start, gap, frames, size))
+        for video, start in chosen
     )
-    rate = facts[0][1] * (frames - 1) / gap
-    material = Material(folder.name, pairs, (), frames, (width, height), rate, gap)
+    rate = videos[0].rate * (frames - 1) / gap
+    material = Material(folder.name, pairs, (), frames, size, rate, gap)
     if not material.is_exact:
         progress.warn(material.timing)
     return material
+
+
+@dataclass(eq=False)
+class _Video:
+    """A video that pairs can be cut from.
+
+    Args:
+        path: a film, an animation or a folder of pictures.
+        size: width and height.
+        rate: frames per second.
+        starts: the first frames of its pieces; of a damaged one, of those before the damage.
+    """
+
+    path: Path
+    size: Size
+    rate: Fraction
+    starts: list[int]
+
+    def fault(self, start: int, gap: int) -> InputError | None:
+        """Read a piece through, and return what is wrong with it."""
+        try:
+            for _ in _piece(self.path, start, gap):
+                pass
+        except InputError as fault:
+            return fault
+        return None
+
+
+def _survey(folder: Path, gap: int, progress: Progress) -> list[_Video]:
+    """Open what lies in a folder, and say what of it is no video."""
+    found = []
+    for path in _videos(folder):
+        try:
+            with open_frames(path) as source:
+                starts = list(range(0, round(source.duration * source.rate) - gap, gap))
+                found.append(_Video(path, (source.width, source.height), source.rate, starts))
+        except InputError as fault:
+            progress.warn(f"{path.name} is left out: {fault.message}")
+    return found
+
+
+def _chosen(
+    folder: Path, videos: list[_Video], count: int | None, gap: int, progress: Progress
+) -> list[tuple[_Video, int]]:
+    """Choose pieces that can be read to their ends; videos that are found damaged lose what comes after.
+
+    Damage inside a film shows only when it is decoded. Just the pieces that pairs take are read through for it, of long
+    films little; filling decodes them once more, and takes any method longer than that.
+    """
+    whole: set[tuple[_Video, int]] = set()
+    while True:
+        most = sum(len(video.starts) for video in videos)
+        wanted = most if count is None else count
+        if not most or wanted > most:
+            raise InputError(
+                f"{folder} gives {most} pairs of frames {gap} apart; {count or 'at least 1'} should be there.",
+                "Ask for fewer pairs, take a smaller gap, or add longer videos.",
+            )
+        shares = _shares([len(video.starts) for video in videos], wanted)
+        rows = zip(videos, shares, strict=True)
+        chosen = [(video, start) for video, share in rows for start in _evenly(video.starts, share)]
+        new = [piece for piece in chosen if piece not in whole]
+        if not new:
+            return chosen
+        for video, start in progress.each(new, "reading videos through", share=0):
+            if start not in video.starts:  # it was found damaged before
+                continue
+            if video.fault(start, gap) is None:
+                whole.add((video, start))
+                continue
+            _end_at_damage(video, gap, progress)
+            if not video.starts:
+                videos.remove(video)
+
+
+def _end_at_damage(video: _Video, gap: int, progress: Progress) -> None:
+    """Keep only the pieces before the first that cannot be read, and say so."""
+    for place, start in enumerate(video.starts):
+        progress.check()
+        fault = video.fault(start, gap)
+        if fault is not None:
+            since = f" from frame {start} on" if start else ""
+            progress.warn(f"{video.path.name} is left out{since}: {fault.message}")
+            del video.starts[place:]
+            return
+
+
+def _size_of(video: _Video) -> Size:
+    """Return the size of clips where nobody says: that of a video, down to multiples of what networks take."""
+    width, height = (side // _STEP * _STEP for side in video.size)
+    if not width or not height:
+        raise InputError(
+            f"The first video, {video.path.name}, is {video.size[0]}x{video.size[1]}; both sides of clips should be "
+            f"{_STEP} or more.",
+            "Set --size, such as 64x64: each frame is brought to it.",
+        )
+    return width, height
 
 
 def _exact(least: int, frames: int) -> int:
@@ -233,18 +322,22 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 def _filmed(path: Path, start: int, gap: int, frames: int, size: Size) -> Footage:
     """Read a piece of a video, a frame at each even time."""
-    with open_frames(path) as source:
-        begin = start / source.rate
-        piece = list(_first(source.frames(begin, begin + (gap + 1) / source.rate), gap + 1))
-    if len(piece) <= gap:
-        raise MediaError(
-            f"{path} ends {gap + 1 - len(piece)} frames before its stated end.", "Write it anew, or leave it out."
-        )
+    piece = list(_piece(path, start, gap))
     nearest = [round(Fraction(k * gap, frames - 1)) for k in range(frames)]
     return Footage(
         np.stack([fit(Image(np.ascontiguousarray(piece[k][..., :3])), size, "crop").pixels for k in nearest])
     )
 
 
-def _first(frames: Iterator[Frame], count: int) -> Iterator[Frame]:
-    return (frame for frame, _ in zip(frames, range(count), strict=False))
+def _piece(path: Path, start: int, gap: int) -> Iterator[Frame]:
+    """Yield the frames of a video from keyframe to keyframe."""
+    read = 0
+    with open_frames(path) as source:
+        begin = start / source.rate
+        for frame in islice(source.frames(begin, begin + (gap + 1) / source.rate), gap + 1):
+            yield frame
+            read += 1
+    if read <= gap:
+        raise MediaError(
+            f"{path} ends {gap + 1 - read} frames before its stated end.", "Write it anew, or leave it out."
+        )

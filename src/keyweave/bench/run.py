@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
 
 _MEASURED = 2  # raised when measures change, so that none of before is taken
+_FILLED = 1  # raised when methods, how they sample or what they carry along make other clips, likewise
+# Their versions can change clips, as they can those of `keyweave inbetween`.
+_LIBRARIES = ("av", "numpy", "opencv-python-headless", "pillow", "torch")
+_OF_MODELS = ("diffusers", "transformers")
 _MOST, _PIXELS = 8, 8 * 128 * 128  # pairs that are filled at once, and pixels of a frame of each; toys take no more
 
 REAL = Contender("real", "the real clip itself: how good the judges are", lambda real, *_: real)
@@ -165,7 +170,10 @@ class _Batch:
         return range(self.first, self.first + len(self.footages))
 
     def made(self, one: Contender, seeds: list[int], kept: Kept, progress: Progress) -> _Made:
-        digests = [_recipe(one, mark, seed).digest() for mark, seed in zip(self.marks, seeds, strict=True)]
+        digests = [
+            _recipe(one, number, mark, seed).digest()
+            for number, mark, seed in zip(self.numbers, self.marks, seeds, strict=True)
+        ]
         clips = [kept.clip(digest) for digest in digests]
         new = [k for k, clip in enumerate(clips) if clip is None]
         if new:
@@ -194,15 +202,17 @@ class _Batch:
         return [pinned(clip, one.frames) for clip, one in zip(made.clips, self.footages, strict=True)]
 
 
-def _recipe(one: Contender, mark: InputMark, seed: int) -> Recipe:
+def _recipe(one: Contender, number: int, mark: InputMark, seed: int) -> Recipe:
+    result = () if one.reads is None else (InputMark("result", one.reads(number)),)
     return Recipe(
         system="bench inbetween",
         engine=one.engine,
-        inputs=(mark,),
-        options=one.options,
+        inputs=(mark, *result),
+        options=one.options | {"filled": str(_FILLED)},
         seed=seed if one.by_chance else 0,
         version=VERSION,
         models=one.models,
+        libraries={name: metadata.version(name) for name in _LIBRARIES + (_OF_MODELS if one.models else ())},
         device=one.device,
         dtype=one.dtype,
     )
@@ -211,9 +221,10 @@ def _recipe(one: Contender, mark: InputMark, seed: int) -> Recipe:
 def _batches(pairs: Sequence[Pair], count: int) -> Iterator[_Batch]:
     for first in range(0, len(pairs), count):
         footages = [pair.read() for pair in pairs[first : first + count]]
-        # The bytes say what a pair is; its name may be another one elsewhere.
+        # Shape and bytes say what a pair is; its name may be another one elsewhere.
         marks = [
-            InputMark(f"{len(one.frames)} frames", hashlib.sha256(one.frames.tobytes()).hexdigest()) for one in footages
+            InputMark(f"frames {one.frames.shape}", hashlib.sha256(one.frames.tobytes()).hexdigest())
+            for one in footages
         ]
         yield _Batch(first, footages, marks)
 

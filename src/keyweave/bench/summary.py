@@ -130,7 +130,10 @@ class Summary:
                 {
                     "of": one.ours,
                     "minus": one.other,
-                    "measures": _plain(one.measures),
+                    "measures": {
+                        key: None if found is None else {**found.as_dict(), "zero": found.zero}
+                        for key, found in one.measures.items()
+                    },
                     "each training": {key: [_known(value) for value in row] for key, row in one.each.items()},
                 }
                 for one in self.differences

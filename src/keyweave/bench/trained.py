@@ -13,6 +13,7 @@ from keyweave.base.errors import InputError
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.version import VERSION
 from keyweave.bench.names import method_of
+from keyweave.bench.overlap import overlap
 from keyweave.models.adapters import FILE
 from keyweave.models.folders import CONFIG, read_object
 from keyweave.systems.inbetween.footage import DRAWN, find_footage, reels_of_clips
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _LATENTS = "latents"  # of the clips, encoded once for all trainings
 _NAMED = 12  # letters of a checksum in a folder's name
+_TAUGHT = 1  # raised when trainings come to other adapters, so that none of before is taken
 _SHARE = 0.5  # of the work: 500 steps look about as often as it takes to fill 100 pairs
 
 
@@ -64,12 +66,14 @@ class Pupil:
         method: a name in `METHODS`.
         clips: how many it was learnt from.
         adapter: its file.
+        source: what the clips are from, in words; never a path.
     """
 
     title: str
     method: str
     clips: int
     adapter: Path
+    source: str
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def school(
     schooling: Schooling,
     folder: Path,
     *,
+    filled: Path | None = None,
     device: str | None = None,
     progress: Progress = SILENT,
 ) -> list[Pupil]:
@@ -109,21 +114,36 @@ def school(
         schooling: how.
         folder: keeps them, each in a folder of its own, which a stopped training goes on in. Its name has the checksum
             of all that decides the adapter, so that none of another model or of other videos is taken for it.
+        filled: the folder whose films are filled; None of the drawn world, where none is learnt from.
         device: where to compute.
-        progress: a part for each training.
+        progress: a part for each training; is told where films are filled that are learnt from.
 
     Raises:
-        InputError: there are too few clips for the largest number; nothing is trained then.
+        InputError: there is no such folder, or there are too few clips for the largest number; nothing is trained then.
     """
     methods = taught(names)
     assert methods, "whoever asks has looked"
-    paths = [] if schooling.videos == DRAWN else find_footage(Path(schooling.videos), progress)
+    videos = None if schooling.videos == DRAWN else Path(schooling.videos)
+    if videos is not None and not videos.is_dir():  # `find_footage` would name a flag of another command
+        raise InputError(
+            f"There is no folder {videos}.", f"Name a folder of clips with --train-videos, or write {DRAWN}."
+        )
+    paths = [] if videos is None else find_footage(videos, progress)
     cutting = _cutting(_options(methods[0], 2, 0, model=model, schooling=schooling, device=device), model)
+    sums = [reel.facts["sums"] for reel in reels_of_clips(paths, cutting, 1)]
+    # Libraries are left out: hours of training are not thrown away for a version that changes their last digits.
     decides = {
         "version": VERSION,
+        "taught": _TAUGHT,
         "model": model.mark().sha256,
-        "videos": [reel.facts["sums"] for reel in reels_of_clips(paths, cutting, 1)] or schooling.videos,
+        "videos": sums or schooling.videos,
     }
+    source = "the drawn world's training split" if videos is None else f"the folder {videos.resolve().name}"
+    if videos is not None and filled is not None:
+        doubt = overlap(filled, videos, {sha256 for files in sums for _, sha256 in files}, progress)
+        if doubt:
+            progress.warn(doubt)
+            source += ", which has films that are filled here"
     plans = []
     for name in methods:
         for size in schooling.sizes:
@@ -133,7 +153,7 @@ def school(
                 place = folder / f"{name}-{size}-{seed}-{_digest(options, decides)[:_NAMED]}"
                 plans.append(_Plan(title, name, options, place))
     to_do = [plan for plan in plans if not plan.adapter.is_file()]
-    if schooling.videos != DRAWN:
+    if videos is not None:
         sizes = {plan.options.clips: plan.options for plan in to_do}
         for size in sorted(sizes, reverse=True):
             _refuse_too_few(sizes[size], paths, cutting, progress)
@@ -142,7 +162,7 @@ def school(
             for plan in to_do:
                 with whole.part(plan.title, 1 / len(to_do)) as part:
                     tune(plan.options, plan.place, part, latents=folder / _LATENTS)
-    return [Pupil(plan.title, plan.method, plan.options.clips, plan.adapter) for plan in plans]
+    return [Pupil(plan.title, plan.method, plan.options.clips, plan.adapter, source) for plan in plans]
 
 
 def group_of(method: str, clips: int) -> str:

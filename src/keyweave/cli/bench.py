@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from keyweave.bench.run import Judge
     from keyweave.bench.standard import Standard
     from keyweave.bench.summary import Summary
-    from keyweave.bench.trained import Pupil
+    from keyweave.bench.trained import Pupil, Schooling
+    from keyweave.systems.inbetween.sampling import Sampling
 
 _TOYWORLD = "toyworld"
 _PAIRS, _OTHERS = 100, 256
@@ -27,6 +28,8 @@ _METHODS = "average,trf,flow,crossfade"
 _PLAIN = "fast,sketch=none"  # methods are compared by themselves
 _FEWEST_OTHERS = 4
 _LOW_CHUNK = 4  # frames that are decoded together with little memory: the decoder mixes neighbours
+_MODEL = "toy-video"
+_MOST_PAIRS = 100_000  # of which a table takes months
 _LEAST = {
     **dict.fromkeys(("batch", "chunk", "seeds", "sheets", "steps", "train-steps", "train-batch", "train-seeds"), 1),
     "pairs": 2,
@@ -73,7 +76,7 @@ def build(name: str) -> Parser:
     add("-o", "--output", type=Path, metavar="FOLDER", required=True, help="where everything is kept")
     add("--data", default=_TOYWORLD, metavar="DIR", help="a folder of videos, or toyworld (the default)")
     add("--methods", default=_METHODS, metavar="A,B", help=f"who fills them (default: {_METHODS})")
-    add("--model", default="toy-video", metavar="REF", help="the image-to-video model (default: toy-video)")
+    add("--model", metavar="REF", help=f"the image-to-video model (default: {_MODEL})")
     add("--adapter", metavar="REF", help="of the backward branch, with rotated maps (default: what the card names)")
     add("--unrotated", metavar="REF", help="of the backward branch, without them")
     add("--pairs", type=int, metavar="N", help="how many (default: 100; of a folder, all that there are)")
@@ -138,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
     from keyweave.bench.standard import check_standards  # noqa: PLC0415
     from keyweave.bench.summary import summarise  # noqa: PLC0415
     from keyweave.bench.table import write_report  # noqa: PLC0415
+    from keyweave.bench.trained import school  # noqa: PLC0415
 
     names = [name.strip() for name in args.methods.split(",") if name.strip()]
     check_names(names)
@@ -146,17 +150,24 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, flag.replace("-", "_"))
         if value is not None and value < least:
             raise InputError(f"--{flag} is {value}; it should be {least} or more.")
+    if args.pairs is not None and args.pairs > _MOST_PAIRS:
+        raise InputError(f"--pairs is {args.pairs}; it should be {_MOST_PAIRS:,} or less.")
+    _refuse_idle(args, names)
+    sampling, schooling = _sampling(args), _schooling(args, names)
     if args.gap is not None and args.data == _TOYWORLD:
         raise InputError("--gap is for folders of videos; clips of the drawn world go from end to end.")
     with watched(args.command, as_json=args.json) as progress:
         standards = _standards(args)
-        learnt = _learnt(args, progress) if needs_model(names) else None
-        if learnt is not None:
-            check_samplings(names, learnt.sampling)
-        everybody = contenders(names, learnt, _pupils(args, names, learnt, progress), progress=progress)
+        learnt = _learnt(args, sampling, progress) if needs_model(names) else None
+        check_samplings(names, sampling)
         material = _material(args, learnt, progress)
         check_results(names, len(material.pairs))
         check_standards(standards, material)
+        pupils: list[Pupil] = []
+        if schooling is not None and learnt is not None:  # after all that can be wrong: trainings take hours
+            place, filled = args.output / "adapters", None if args.data == _TOYWORLD else Path(args.data)
+            pupils = school(names, learnt.model, schooling, place, filled=filled, device=args.device, progress=progress)
+        everybody = contenders(names, learnt, pupils, progress=progress)
         if args.keyframes:
             write_keyframes(args.output / "keyframes", material.pairs)
         findings = bench_inbetween(
@@ -178,32 +189,54 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _learnt(args: argparse.Namespace, progress: Progress) -> Learnt:
+def _refuse_idle(args: argparse.Namespace, names: list[str]) -> None:
+    """Refuse a model and adapters that no method would use, lest a table be taken for theirs."""
+    from keyweave.base.errors import InputError  # noqa: PLC0415
+    from keyweave.bench.contenders import needs_model  # noqa: PLC0415
+    from keyweave.bench.names import method_of  # noqa: PLC0415
+    from keyweave.systems.inbetween.methods import METHODS  # noqa: PLC0415
+
+    if args.model is not None and not needs_model(names):
+        raise InputError("--model is given, and no method that is named works with a model.", "Leave it out.")
+    for flag, needs in (("adapter", "rotated adapter"), ("unrotated", "unrotated adapter")):
+        if getattr(args, flag) is None:
+            continue
+        if args.train_sizes is not None:
+            raise InputError(f"--{flag} and --train-sizes: adapters are learnt, or given.", "Leave one of them out.")
+        takers = [name for name, method in METHODS.items() if method.needs == needs]
+        if not any(method_of(name) in takers for name in names):
+            raise InputError(f"--{flag} is for {' and '.join(takers)}, which --methods does not name.", "Leave it out.")
+
+
+def _sampling(args: argparse.Namespace) -> Sampling:
     from dataclasses import replace  # noqa: PLC0415
 
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.contenders import Learnt  # noqa: PLC0415
-    from keyweave.models.finding import find  # noqa: PLC0415
     from keyweave.systems.inbetween.presets import parse_sampling  # noqa: PLC0415
 
     try:
         sampling = parse_sampling(args.sampling)
-        if args.steps is not None:
-            sampling = replace(sampling, steps=args.steps)
+        return sampling if args.steps is None else replace(sampling, steps=args.steps)
     except ValueError as fault:
         raise InputError(f"--sampling: {fault}.") from None
-    model = find(args.model, "image-to-video", progress=progress)
+
+
+def _learnt(args: argparse.Namespace, sampling: Sampling, progress: Progress) -> Learnt:
+    from keyweave.bench.contenders import Learnt  # noqa: PLC0415
+    from keyweave.models.finding import find  # noqa: PLC0415
+
+    model = find(args.model or _MODEL, "image-to-video", progress=progress)
     low = args.memory == "low"
     chunk = _LOW_CHUNK if low and args.chunk is None else args.chunk
     return Learnt(model, sampling, args.adapter, args.unrotated, args.device, args.dtype, chunk, low, args.finish)
 
 
-def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, progress: Progress) -> list[Pupil]:
+def _schooling(args: argparse.Namespace, names: list[str]) -> Schooling | None:
     from keyweave.base.errors import InputError  # noqa: PLC0415
-    from keyweave.bench.trained import Schooling, school, taught  # noqa: PLC0415
+    from keyweave.bench.trained import Schooling, taught  # noqa: PLC0415
 
     if args.train_sizes is None:
-        return []
+        return None
     try:
         sizes = tuple(dict.fromkeys(int(size) for size in args.train_sizes.split(",")))
     except ValueError:
@@ -214,7 +247,9 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         raise InputError(f"--train-rate is {args.train_rate:g}; it should be above 0 and below 1.")
     if not 0 <= args.train_untold < 1:
         raise InputError(f"--train-untold is {args.train_untold:g}; it should be from 0 to below 1.")
-    schooling = Schooling(
+    if not taught(names):
+        raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
+    return Schooling(
         sizes,
         videos=args.train_videos,
         steps=args.train_steps,
@@ -223,9 +258,6 @@ def _pupils(args: argparse.Namespace, names: list[str], learnt: Learnt | None, p
         seeds=args.train_seeds,
         untold=args.train_untold,
     )
-    if learnt is None or not taught(names):
-        raise InputError("--train-sizes is for methods that learn.", "Add full or no-rotation to --methods.")
-    return school(names, learnt.model, schooling, args.output / "adapters", device=args.device, progress=progress)
 
 
 def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progress) -> Material:
@@ -243,7 +275,7 @@ def _material(args: argparse.Namespace, learnt: Learnt | None, progress: Progres
         return folder_pairs(Path(args.data), args.pairs, gap=args.gap, frames=frames, size=size, progress=progress)
     pairs = _PAIRS if args.pairs is None else args.pairs
     others = max(_FEWEST_OTHERS, min(_OTHERS, 4 * pairs))
-    return toyworld_pairs(pairs, others=others, frames=frames, size=size or (64, 64))
+    return toyworld_pairs(pairs, others=others, frames=frames, size=size or (64, 64), progress=progress)
 
 
 def _judge(args: argparse.Namespace) -> Judge:
