@@ -71,6 +71,8 @@ def change(tiny: Path, **changes: object) -> None:
     [
         ({"kind": "poem"}, r"kind: Input should be 'image-to-video'"),
         ({"keyweave model": 2}, "keyweave model: Input should be 1"),
+        ({"scores": {"psnr_db": float("nan")}}, "scores.psnr_db: Input should be a finite number"),
+        ({"hours": float("inf")}, "hours: Input should be a finite number"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"files": {"../../secret": "0" * 64}}, "it leads out of the folder"),
         ({"files": {"/etc/passwd": "0" * 64}}, "it leads out of the folder"),

@@ -204,6 +204,22 @@ def test_a_network_by_itself_and_a_model_with_a_card(shelf: Shelf, tiny: Path, c
     assert found.card.kind == "features"
 
 
+@pytest.mark.parametrize(("ref", "file"), [("./back", "back/adapter.safetensors"), ("b.safetensors", "b.safetensors")])
+def test_an_adapter_that_a_model_has_beside_itself_comes_along(
+    shelf: Shelf, tiny: Path, card: ModelCard, ref: str, file: str
+):
+    (tiny / file).parent.mkdir(exist_ok=True)
+    shutil.copy(tiny / "image_encoder" / "model.safetensors", tiny / file)
+    shutil.copy(tiny / file, tiny / "other.safetensors")
+    write_card(tiny, card.model_copy(update={"adapter": ref}))
+    found = find(REF)
+    assert Path(found.adapter or "") == found.folder / ref
+    assert file in shelf.taken
+    assert "other.safetensors" not in shelf.taken
+    (found.folder / file).unlink()  # as a download leaves it that was stopped before the last file
+    assert (find(f"hub:someone/svd@{COMMIT}").folder / file).is_file()
+
+
 def test_what_was_truncated_on_its_way_is_seen(shelf: Shelf, tiny: Path):
     weights = tiny / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-5])

@@ -65,7 +65,9 @@ class ModelCard(BaseModel):
         files: checksum (SHA-256) of each file, by its path inside the folder.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False
+    )
 
     format: Literal[1] = Field(default=FORMAT, alias=_MARK)
     name: str = Field(min_length=1)

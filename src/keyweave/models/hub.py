@@ -11,14 +11,14 @@ import re
 import sys
 from contextlib import contextmanager
 from glob import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from keyweave.base.errors import InputError, KeyweaveError, MissingExtra, ModelError, ModelNotFound
 from keyweave.base.extras import install_line
 from keyweave.base.files import explain
 from keyweave.base.progress import SILENT, Progress
-from keyweave.models.card import CARD, SAFE_ENDINGS, find_card
+from keyweave.models.card import CARD, SAFE_ENDINGS, ModelCard, files_of, find_card
 from keyweave.models.folders import (
     CONFIG,
     INDEX,
@@ -94,6 +94,7 @@ def _download(hub: Any, repo: str, revision: str, kind: Kind | None, progress: P
     refuse_kind(ref, there, kind)
     refuse_unaccepted(repo, licence_of(folder), page=_page(hub, repo))  # before gigabytes come
     weights = _weights(list(sizes), parts_of(folder, there, ref), ref)
+    weights += _of_adapter(list(sizes), card)
     missing = sum(sizes[name] for name in weights if not (folder / name).exists())
     if missing:
         progress.say(f"{ref}: downloading {missing / 1e6:,.1f} MB.")
@@ -130,6 +131,20 @@ def _weights(names: list[str], parts: tuple[Part, ...], ref: str) -> list[str]:
     return chosen
 
 
+def _of_adapter(names: list[str], card: ModelCard | None) -> list[str]:
+    """Choose the weights of the adapter that a model has beside itself."""
+    ref = card.adapter if card else None
+    if ref is None or not _is_inside(ref):
+        return []
+    place = PurePosixPath(ref)
+    return [name for name in names if name.endswith(".safetensors") and PurePosixPath(name).is_relative_to(place)]
+
+
+def _is_inside(adapter: str) -> bool:
+    """Tell whether a card means an adapter in its own folder, not the name of another model."""
+    return adapter.startswith("./") or adapter.endswith(".safetensors")
+
+
 def _is_setting(name: str) -> bool:
     """Tell whether a file is small and worth having: settings of the parts, the page, the terms."""
     if "/" not in name and (name in (PAGE, CARD) or name.upper().startswith(("LICENSE", "LICENCE"))):
@@ -152,7 +167,8 @@ def _is_whole(folder: Path) -> bool:
         check(folder, card.kind if card else kind_of(folder))
     except KeyweaveError:
         return False
-    return True
+    beside = card is not None and card.adapter is not None and _is_inside(card.adapter)
+    return not beside or bool(_of_adapter(files_of(folder), card))
 
 
 def _explained(hub: Any, fault: Exception, repo: str, revision: str) -> KeyweaveError:

@@ -16,6 +16,7 @@ from keyweave.base.errors import ModelError, ModelNotFound
 from keyweave.base.extras import need
 from keyweave.base.files import replacing
 from keyweave.base.seeds import derive
+from keyweave.models.adapters import refuse_infinite
 from keyweave.models.card import ModelCard
 from keyweave.models.headers import AGAIN, read_header
 
@@ -149,4 +150,6 @@ def read_subject(path: Path) -> SubjectLora:
         raise ModelError(f"{path} is a damaged subject: its card or its matrices cannot be read.", AGAIN) from None
     if not matrices or not all(name.endswith(_SIDES) and one.ndim == 2 for name, one in matrices.items()):
         raise ModelError(f"{path} is a damaged subject: it holds other things than matrices of low rank.", AGAIN)
+    for name, matrix in matrices.items():
+        refuse_infinite(matrix, path, name)
     return SubjectLora(matrices, prompt, card)

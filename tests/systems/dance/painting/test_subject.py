@@ -1,6 +1,7 @@
 """A subject that is learnt by heart: what tiny models of each family learn, leave alone, keep and paint."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,10 @@ def test_files_that_hold_no_subject(lora: SubjectLora, tmp_path: Path):
         read_subject(path)
     save_file({"a": torch.zeros(1)}, path, metadata={"keyweave subject": lora.card.to_json(), "prompt": '"x"'})
     with pytest.raises(ModelError, match="is a damaged subject: it holds other things"):
+        read_subject(path)
+    name, matrix = next(iter(lora.matrices.items()))
+    write_subject(path, replace(lora, matrices={**lora.matrices, name: matrix * float("nan")}), overwrite=True)
+    with pytest.raises(ModelError, match=f"holds infinities or no numbers, first in {name}"):
         read_subject(path)
     path.write_text("no")
     with pytest.raises(ModelError, match="is not a safetensors file"):
