@@ -1,6 +1,7 @@
 """Whether all of it holds at full size: SVD-XT's networks with random weights, written, loaded, run and converted.
 
-    python benchmarks/full_size.py FOLDER [--size 128x64] [--frames 25] [--dtype float32] [--convert] [--keep]
+    python benchmarks/full_size.py FOLDER [--size 128x64] [--frames 25] [--dtype float32] [--guidance 3] [--convert]
+                                   [--keep]
 
 The folder, which should not exist yet, comes to hold 4.5 GB as the hub's half-precision files lie, and 6 GB more with
 --convert: a checkpoint in the form that the authors of Generative Inbetweening publish. It is removed afterwards. What
@@ -110,7 +111,7 @@ def random(name: str, like: Tensor) -> Tensor:
     return (gaussian(tuple(like.shape), 0, name) / like[0].numel() ** 0.5).half()
 
 
-def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
+def run(folder: Path, size: tuple[int, int], frames: int, dtype: str, guidance: float) -> str:
     """Take one step between two pictures."""
     began = time.perf_counter()
     model = load(find(str(folder), "image-to-video"), device="cpu", dtype=dtype)
@@ -124,7 +125,7 @@ def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
         first,
         last,
         seed=0,
-        sampling=Sampling(steps=1, guidance=(1.0, 1.0)),
+        sampling=Sampling(steps=1, guidance=(1.0, guidance)),
         backward=Backward(layers, weights),
         frames=frames,
         in_turn=True,
@@ -136,8 +137,8 @@ def run(folder: Path, size: tuple[int, int], frames: int, dtype: str) -> str:
     count = sum(parameter.numel() for parameter in model.unet.parameters())
     return (
         f"UNet of {count:,} parameters and {len(layers)} temporal layers in {model.place.dtype}: "
-        f"loaded in {loaded - began:.0f} s, one step without guidance of {frames} frames of {width}x{height} "
-        f"in {taken - loaded:.0f} s{', with the adapter' if weights else ''}"
+        f"loaded in {loaded - began:.0f} s, one step of {frames} frames of {width}x{height} "
+        f"in {taken - loaded:.0f} s, guidance {guidance:g}{', with the adapter' if weights else ''}"
     )
 
 
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--size", default="128x64")
     parser.add_argument("--frames", type=int, default=25)
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--guidance", type=float, default=1.0, help="at the far end; 1 is none, and half the work")
     parser.add_argument("--convert", action="store_true")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
@@ -213,7 +215,7 @@ def main() -> None:
         ("write", folder),
         *([("tune", folder), ("convert", folder)] if options.convert else []),
     ]
-    rows.append(("run", folder, (width, height), options.frames, options.dtype))
+    rows.append(("run", folder, (width, height), options.frames, options.dtype, options.guidance))
     try:
         for row in rows:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
