@@ -264,6 +264,13 @@ def test_another_plan_is_refused(tmp_path: Path, change: dict[str, Any]):
         trained(tmp_path, replace(PLAN, **change))
 
 
+def test_fewer_steps_than_were_done_are_refused(tmp_path: Path):
+    plan = Plan(steps=6, batch=2, learning_rate=0.1, warm_up=10)  # all alike: the rate is still rising
+    trained(tmp_path, plan)
+    with pytest.raises(InputError, match=r"has done 6 steps, more than the 5 of this one\. Ask for 6 steps or more"):
+        trained(tmp_path, replace(plan, steps=5))
+
+
 def test_another_model_is_refused(tmp_path: Path):
     trained(tmp_path)
     task = Line()

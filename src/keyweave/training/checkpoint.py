@@ -33,19 +33,26 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError  # noqa: PLC0415
     from safetensors.torch import load_file  # noqa: PLC0415
 
-    text = existing_file(folder / _STATE).read_text(encoding="utf-8")
+    state = state_of(folder)
     try:
-        state = json.loads(text)
-        if state.pop(_MARK) != 1:
-            raise InputError(f"{folder} is a checkpoint of a later version.", "Install a newer keyweave.")
         return load_file(folder / _TENSORS), state
-    except (ValueError, KeyError, AttributeError):
-        raise InputError(f"{folder / _STATE} is no state of a training.", "Name the folder of a training.") from None
     except (SafetensorError, FileNotFoundError) as fault:
         raise MediaError(
             f"{folder / _TENSORS} is damaged: {fault}.",
             f"Put it back from a copy, or delete {folder} to begin the training anew.",
         ) from None
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    """Read what a checkpoint says of itself, without its tensors."""
+    text = existing_file(folder / _STATE).read_text(encoding="utf-8")
+    try:
+        state = json.loads(text)
+        if state.pop(_MARK) != 1:
+            raise InputError(f"{folder} is a checkpoint of a later version.", "Install a newer keyweave.")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise InputError(f"{folder / _STATE} is no state of a training.", "Name the folder of a training.") from None
+    return state
 
 
 def exists(folder: Path) -> bool:

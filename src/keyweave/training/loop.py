@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from keyweave.training.task import Task
 
+_LAST = "last"  # the folder of the newest checkpoint
 _PROBE = 3  # steps that are timed, after one that is not
 _COPIES = 5  # of the trained weights: themselves, their gradient, two moments, their average
 
@@ -98,8 +99,8 @@ def train(
     average = [parameter.detach().clone() for parameter in parameters]
     follower = {"adamw": torch.optim.AdamW, "muon": Muon}[plan.follower]
     optimizer = follower(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay)
-    done = _resumed(folder / "last", plan, parameters, average, optimizer, accelerator=accelerator)
-    guard = Guard(plan, folder / "last", done, scaled=accelerator.scaler is not None)
+    done = _resumed(folder / _LAST, plan, parameters, average, optimizer, accelerator=accelerator)
+    guard = Guard(plan, folder / _LAST, done, scaled=accelerator.scaler is not None)
     scaled = accelerator.prepare_optimizer(optimizer)
     folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl", done) if main else None
@@ -112,7 +113,7 @@ def train(
             tensors = checkpoint.pack(optimizer) | _numbered("weight", parameters) | _numbered("average", average)
             # In fp16 the loss is scaled, by a number that follows the gradients.
             scale = {"scaler": accelerator.scaler.state_dict()} if accelerator.scaler else {}
-            checkpoint.save(folder / "last", tensors, {"step": step, "plan": plan.as_dict(), **scale})
+            checkpoint.save(folder / _LAST, tensors, {"step": step, "plan": plan.as_dict(), **scale})
             journal.draw(folder / "loss.png", title)
 
     with progress.part("training", total=plan.steps) as part:
@@ -146,6 +147,24 @@ def train(
                 keep(step + 1)
                 raise
     _put(parameters, average)
+
+
+def steps_done(folder: Path, plan: Plan) -> int:
+    """Return how many steps of a plan were done in a folder, and refuse one that was not what was done there."""
+    if not checkpoint.exists(folder / _LAST):
+        return 0
+    state = checkpoint.state_of(folder / _LAST)
+    done = int(state["step"])
+    if done > plan.steps:
+        raise InputError(
+            f"The training in {folder} has done {done} steps, more than the {plan.steps} of this one.",
+            f"Ask for {done} steps or more, or name a new folder.",
+        )
+    if not plan.goes_on(Plan.from_dict(state["plan"]), done):
+        raise InputError(
+            f"{folder} holds a training with another plan.", "Go on with the same options, or name a new folder."
+        )
+    return done
 
 
 def _accelerator(plan: Plan, cpu: bool) -> Accelerator:
@@ -217,11 +236,8 @@ def _resumed(
     accelerator.wait_for_everyone()
     if not checkpoint.exists(folder):
         return 0
+    done = steps_done(folder.parent, plan)
     tensors, state = checkpoint.load(folder)
-    if not plan.goes_on(Plan.from_dict(state["plan"]), int(state["step"])):
-        raise InputError(
-            f"{folder.parent} holds a training with another plan.", "Go on with the same options, or name a new folder."
-        )
     for kind, mine in (("weight", parameters), ("average", average)):
         for number, tensor in enumerate(mine):
             kept = tensors.get(f"{kind}.{number}")
@@ -232,7 +248,7 @@ def _resumed(
     checkpoint.unpack(optimizer, tensors)
     if accelerator.scaler and state.get("scaler"):  # those of an earlier version did not keep it
         accelerator.scaler.load_state_dict(state["scaler"])
-    return int(state["step"])
+    return done
 
 
 def _numbered(kind: str, tensors: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -381,6 +381,16 @@ def test_a_training_does_not_go_on_with_other_clips(options: TuneOptions, videos
     assert (run / "windows.json").exists()
 
 
+def test_another_number_of_steps_that_is_refused_leaves_the_training_as_it_was(done: Path, tmp_path: Path):
+    run = Path(shutil.copytree(done, tmp_path / "run"))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    options = TuneOptions.model_validate_json((run / "options.json").read_bytes())
+    with pytest.raises(InputError, match="has done 6 steps, more than the 3 of this one"):
+        tune(options.model_copy(update={"steps": 3}), run)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert tune(options.model_copy(update={"steps": None, "minutes": 1.0}), run).steps == 6
+
+
 def test_what_else_may_have_changed_is_told_apart(tmp_path: Path):
     first = Windows("m", (("a", "1"), ("b", "2"), ("b", "3")))
     refuse_others(tmp_path, first)

@@ -46,7 +46,7 @@ from keyweave.systems.inbetween.tuning import (
     refuse_others,
 )
 from keyweave.training.journal import read as read_journal
-from keyweave.training.loop import estimate, train, wait_for_all, within
+from keyweave.training.loop import estimate, steps_done, train, wait_for_all, within
 from keyweave.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def tune(options: TuneOptions, folder: Path, progress: Progress = SILENT, *, lat
         options = options.model_copy(update={"steps": steps, "minutes": None})
     before = task.measured()
     plan = plan_of(options)
+    steps_done(folder, plan)  # what is refused leaves the options as they were
     main = _share()[0] == 0
     if main:
         keep_options(folder, options)
