@@ -24,7 +24,8 @@ class Inbetweener(Protocol):
         first: the picture at time 0.
         last: the picture at time 1; same size and channels as `first`.
         times: never exactly 0 or 1, which are the pictures themselves. They rise from 0 to 1 unless an easing comes
-            back (bounce); they go beyond only for engines whose row says how far they reach.
+            back (bounce), and fall where the film walks back; they go beyond only for engines whose row says how far
+            they reach.
         seed: decides all chance.
         progress: a part of the job with `len(times)` steps; call `step` for each frame.
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from keyweave.base.files import (
     explain,
     explained,
     refuse_existing,
+    refuse_filled,
+    refuse_unwritable,
     replacing,
     replacing_folder,
     settle_folder,
@@ -81,6 +85,29 @@ def test_a_place_below_a_file_is_one_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(MediaError, match=r"Cannot write .*a\.txt: "), replacing(tmp_path / "file" / "a.txt"):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize(
+    "refuse", [partial(refuse_existing, overwrite=True), partial(refuse_filled, overwrite=True), refuse_unwritable]
+)
+def test_a_place_where_nothing_can_be_made_is_told_before_the_work(
+    refuse: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    refuse(tmp_path / "new" / "deep" / "a")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("x")
+    for below in ("a", "new/a"):
+        with pytest.raises(MediaError, match=r"Cannot write .*a: a part of the path is a file, not a folder\."):
+            refuse(tmp_path / "file" / below)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(MediaError, match=r"Cannot write .*a: permission was denied\."):
+        refuse(tmp_path / "new" / "a")
+
+
+def test_clips_cannot_be_kept_in_a_file(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MediaError, match="a part of the path is a file"):
+        refuse_unwritable(tmp_path / "file")
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path):

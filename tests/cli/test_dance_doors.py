@@ -188,7 +188,7 @@ WHOLE = ["k1.png", "k2.png", "--reference"]
         (["label", "ref.mp4", "--beats", "beats.json", "--threshold", "-1", "-o", "c.json"], "above 0; got -1"),
         (["label", "ref.mp4", "--beats", "far.json", "-o", "c.json"], "far.json: beats: beat 2 is '9999"),
         ([*WHOLE, "ref.mp4", "-o", "."], ". cannot be written: a clip's name must end in .mp4"),
-        ([*WHOLE, "ref.mp4", "-o", "k1.png/f.gif"], "k1.png/f.dance: a part of the path is a file, not a folder."),
+        ([*WHOLE, "ref.mp4", "-o", "k1.png/f.gif"], "k1.png/f.gif: a part of the path is a file, not a folder."),
         (
             [*WHOLE, "ref.mp4", "-o", f"{'x' * 300}.gif"],
             "xxx.gif: the name is too long for this disk. Choose a shorter",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyweave.timeline.keeping import Keeper, kept_seed
+from keyweave.timeline.keeping import Keeper, Recent, kept_seed
 
 
 class Maker:
@@ -62,6 +62,23 @@ def test_a_file_that_was_cut_short_is_made_again(tmp_path_factory: pytest.TempPa
     assert (keeper.clip(pictures(1, 2), 5, make) == 2).all()
     assert (keeper.clip(pictures(1, 2), 5, make) == 2).all()
     assert make.times == 2
+
+
+def test_the_last_clips_are_remembered_as_far_as_there_is_room():
+    make = Maker()
+    recent = Recent(room=2 * 2 * 3 * 4 * 3)
+    for seed, made in ((1, 1), (2, 2), (1, 1), (3, 3), (1, 1), (2, 4)):
+        assert (recent.clip(pictures(1, 2), seed, make) == made).all()
+    small = Recent(room=1)
+    assert [int(small.clip(pictures(1), seed, make)[0, 0, 0, 0]) for seed in (1, 1, 2, 1)] == [5, 5, 6, 7]
+
+
+def test_what_is_remembered_is_kept_as_well(tmp_path: Path):
+    make = Maker()
+    for _ in range(2):
+        recent = Recent(Keeper(tmp_path, "a", 1))
+        assert [int(recent.clip(pictures(1, 2), 5, make)[0, 0, 0, 0]) for _ in range(2)] == [1, 1]
+    assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
 def test_what_is_no_clip_is_made_again(tmp_path: Path):

@@ -82,6 +82,26 @@ def test_a_loop_shows_its_seam_once_and_holds_draw_nothing():
     assert len(engine.asked) == 2
 
 
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_way_back_asks_for_what_was_drawn_on_the_way_there(start: int):
+    there = [Keyframe(flat(10 * k), F(start + k)) for k in range(3)]
+    back = [Keyframe(there[1].image, F(start + 3)), Keyframe(there[0].image, F(start + 4))]
+    timeline = Timeline.through([*there, *back], loop=True, there_and_back=True)
+    engine = Recorder()
+    frames = list(render(timeline, F(3), engine, seed=4))[3 * start :]
+    assert engine.asked == [[F(1, 3), F(2, 3)]] * 2 + [[F(2, 3), F(1, 3)]] * 2
+    assert engine.seeds == [derive(4, "span", start + number) for number in (0, 1, 1, 0)]
+    assert all(np.array_equal(frames[k], frames[-k]) for k in range(1, 6))
+    assert int(frames[1][0, 0, 0]) == 3
+
+
+def test_a_way_back_may_overshoot_and_be_eased():
+    there, back = Keyframe(flat(0), F(0), Easing("back")), Keyframe(flat(80), F(1), Easing("back").reversed())
+    timeline = Timeline.through([there, back, Keyframe(there.image, F(2))], there_and_back=True)
+    levels = [int(frame[0, 0, 0]) for frame in render(timeline, F(4), Recorder(), seed=0, reach=F(3, 50))]
+    assert levels == [0, 65, 85, 85, 80, 85, 85, 65, 0]
+
+
 def test_an_easing_that_comes_back_asks_again():
     engine = Recorder()
     timeline = Timeline.through([Keyframe(flat(0), F(0), Easing("bounce")), Keyframe(flat(200), F(1))])

@@ -1,5 +1,6 @@
 """Exact times: warps never run backward, timelines have no gaps."""
 
+from dataclasses import replace
 from fractions import Fraction as F
 
 import numpy as np
@@ -97,6 +98,16 @@ def test_what_cannot_be_a_timeline_is_refused():
         Timeline((Span(one, F(0), F(1)), Span(one, F(2), F(3))))
     with pytest.raises(InputError, match="same size and channels; got 4x3"):
         Timeline((Span(one, F(0), F(1)), Span(other, F(1), F(2))))
+
+
+@pytest.mark.parametrize("over", [-1, 1, 2, 3])
+def test_only_a_span_that_leads_there_is_walked_back(over: int):
+    a, b = image(1), image(2)
+    there, again = Span(Between(a, b), F(0), F(1)), Span(Between(a, b), F(2), F(3))
+    back = Span(Between(b, a), F(1), F(2), back_over=0)
+    assert Timeline((there, back)).spans[1].back_over == 0
+    with pytest.raises(InputError, match="Span 4 walks back another that does not lead there"):
+        Timeline((there, back, again, replace(back, start=F(3), stop=F(4), back_over=over if over != 2 else 1)))
 
 
 def test_keyframes_that_fall_on_one_frame_are_refused():

@@ -17,7 +17,7 @@ from keyweave.app.engines import Bound, Engine, pick
 from keyweave.app.inputs import checksum_of, refuse_to_replace
 from keyweave.app.systems import SYSTEMS, System
 from keyweave.base.errors import InputError
-from keyweave.base.files import refuse_existing, write_text
+from keyweave.base.files import refuse_existing, refuse_unwritable, write_text
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.recipe import MARK, InputMark, Recipe
 from keyweave.base.seeds import draw_seed
@@ -137,6 +137,8 @@ def plan_job(job: Job, progress: Progress = SILENT) -> Plan:
         check_crf(format_of(job.output), job.output, options.crf)
         refuse_to_replace([source for source in job.inputs if isinstance(source, Path)], job.output)
         check_output(job.output, overwrite=job.overwrite)
+    if job.keep is not None:
+        refuse_unwritable(job.keep)
     _check_inputs(job, system)
     film = system.make_film(job.inputs, options)
     _refuse_transparency(film, row)

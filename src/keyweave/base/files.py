@@ -59,6 +59,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
             raise InputError(f"Cannot write {path}: it is a folder, not a file.", "Name a file inside it.")
         if path.exists() and not overwrite:
             raise InputError(f"{path} already exists.", "Pass --overwrite to replace it, or choose another name.")
+        _need_way_into(path.parent)
 
 
 def refuse_filled(folder: Path, *, overwrite: bool) -> None:
@@ -70,6 +71,13 @@ def refuse_filled(folder: Path, *, overwrite: bool) -> None:
             raise InputError(
                 f"{folder} already holds files.", "Pass --overwrite to replace them, or choose another folder."
             )
+        _need_way_into(folder.parent)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise unless files can be made in a folder, which need not be there yet, so that no long work is begun for it."""
+    with _os_faults(folder):
+        _need_way_into(folder)
 
 
 @contextmanager
@@ -182,6 +190,17 @@ def _refuse_protected(folder: Path) -> None:
     for place, _, _ in os.walk(folder):
         if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+
+
+def _need_way_into(folder: Path) -> None:
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), None)
+    fault = errno.ENOENT if there is None else 0
+    if there is not None and not there.is_dir():
+        fault = errno.ENOTDIR
+    elif there is not None and not os.access(there, os.W_OK | os.X_OK):
+        fault = errno.EACCES
+    if fault:
+        raise OSError(fault, os.strerror(fault), str(folder))
 
 
 def _make_folder(path: Path) -> None:

@@ -46,7 +46,8 @@ def render(
             reached.append(Fraction(1))
         name = "drawing" if len(timeline.spans) == 1 else f"drawing span {number + 1} of {len(timeline.spans)}"
         with progress.part(name, len(reached) / total, len(reached)) as part:
-            yield from _render_span(span, reached, engine, derive(seed, "span", number), part)
+            way = number if span.back_over is None else span.back_over
+            yield from _render_span(span, reached, engine, derive(seed, "span", way), part)
 
 
 def _render_span(
@@ -57,7 +58,11 @@ def _render_span(
     # A warp that holds still asks for the same again: what is equal in a row is drawn once.
     moved = [come for before, come in pairwise([Fraction(-1), *reached]) if come != before]
     asked = [come for come in moved if come not in (0, 1) and not still]
-    drawn = iter(engine(first, last, asked, seed=seed, progress=progress) if asked else ())
+    if span.back_over is None:
+        drawn = iter(engine(first, last, asked, seed=seed, progress=progress) if asked else ())
+    else:
+        turned = [1 - come for come in asked]
+        drawn = iter(engine(last, first, turned, seed=seed, progress=progress) if asked else ())
     shown_at: Fraction | None = None
     frame = first.pixels
     for come in reached:

@@ -89,12 +89,21 @@ class Between:
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the timeline and what fills it."""
+    """A stretch of the timeline and what fills it.
+
+    Args:
+        source: what is drawn.
+        start: seconds.
+        stop: seconds.
+        warp: how its time is spread.
+        back_over: the number of the span that it walks back: what was drawn there is shown again, in turned order.
+    """
 
     source: Between
-    start: Fraction  # seconds
+    start: Fraction
     stop: Fraction
     warp: Warp | Easing = STEADY
+    back_over: int | None = None
 
     def __post_init__(self) -> None:
         if self.start >= self.stop:
@@ -131,12 +140,30 @@ class Timeline:
                     f"{_shape_words(before.source.last)} and {_shape_words(after.source.first)}.",
                     "Fit them to one size first.",
                 )
+        for number, span in enumerate(self.spans):
+            if span.back_over is not None and not self._leads_back(span, range(number), span.back_over):
+                raise InputError(f"Span {number + 1} walks back another that does not lead there.")
+
+    def _leads_back(self, span: Span, before: range, over: int) -> bool:
+        if over not in before:
+            return False
+        there = self.spans[over]
+        ends = span.source.last is there.source.first and span.source.first is there.source.last
+        return ends and there.back_over is None
 
     @classmethod
-    def through(cls, keyframes: Sequence[Keyframe], *, until: Fraction | None = None, loop: bool = False) -> Timeline:
+    def through(
+        cls,
+        keyframes: Sequence[Keyframe],
+        *,
+        until: Fraction | None = None,
+        loop: bool = False,
+        there_and_back: bool = False,
+    ) -> Timeline:
         """Lay a timeline through keyframes at rising times.
 
-        The first picture is held from 0 to its time, the last from its time to `until`.
+        The first picture is held from 0 to its time, the last from its time to `until`. Of a way there and back, the
+        keyframes of both are given, and every gap of the way back shows what was drawn on the way there.
         """
         if len(keyframes) < 2:
             raise InputError(f"A timeline needs two keyframes or more; got {len(keyframes)}.", "Give one more picture.")
@@ -146,7 +173,17 @@ class Timeline:
                     f"Keyframes must come at rising times; got one at {before.at} s before one at {after.at} s."
                 )
         first, last = keyframes[0], keyframes[-1]
-        spans = [Span(Between(a.image, b.image), a.at, b.at, a.easing) for a, b in pairwise(keyframes)]
+        gaps, before = len(keyframes) - 1, int(first.at > 0)
+        spans = [
+            Span(
+                Between(a.image, b.image),
+                a.at,
+                b.at,
+                a.easing,
+                back_over=before + gaps - 1 - gap if there_and_back and 2 * gap >= gaps else None,
+            )
+            for gap, (a, b) in enumerate(pairwise(keyframes))
+        ]
         if first.at > 0:
             spans.insert(0, Span(Between(first.image, first.image), Fraction(0), first.at))
         if until is not None and until > last.at:

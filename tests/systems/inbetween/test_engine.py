@@ -92,6 +92,18 @@ def test_what_the_keyframes_lose_in_the_model_is_carried_into_the_frames_between
     assert np.array_equal(smooth, frames[1:-1])
 
 
+def test_a_clip_is_sampled_once_for_the_way_there_and_back(
+    tiny_folder: Path, fill: Any, monkeypatch: pytest.MonkeyPatch
+):
+    sampled: list[int] = []
+    monkeypatch.setattr(engine, "between_ends", lambda *a, **kw: sampled.append(kw["seed"]) or between_ends(*a, **kw))
+    draw = generative(model=find(str(tiny_folder)), sampling=QUICK, fill=fill, dtype="float32")
+    there = list(draw(picture(1), picture(2), grid(5), seed=5, progress=SILENT))
+    back = list(draw(picture(1), picture(2), grid(5)[::-1], seed=5, progress=SILENT))
+    assert np.array_equal(there, back[::-1])
+    assert sampled == [5]
+
+
 def test_off_the_grid_the_other_engine_draws_and_the_ends_are_the_keyframes(tiny_folder: Path, fill: Any):
     asked = []
 

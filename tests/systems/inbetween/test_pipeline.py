@@ -118,6 +118,7 @@ def test_ping_pong_goes_back_the_way_it_came():
     assert times(timeline) == [0, 1, 3, 5, 6]
     assert [str(span.warp) for span in timeline.spans] == ["ease-in", "hold", "hold", "ease-out"]
     assert timeline.spans[3].source.last is timeline.spans[0].source.first
+    assert [span.back_over for span in timeline.spans] == [None, None, 1, 0]
     assert inbetween(images, options(ping_pong=True, duration=4, fps=10)).frame_count(F(10)) == 40
 
 

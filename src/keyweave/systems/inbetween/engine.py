@@ -31,6 +31,7 @@ from keyweave.systems.inbetween.dual import Backward
 from keyweave.systems.inbetween.generate import PLAIN, between_ends, path_below
 from keyweave.systems.inbetween.windows import SKETCHED, joins, needed, through_windows
 from keyweave.timeline.grid import off_the_grid
+from keyweave.timeline.keeping import Recent
 from keyweave.timeline.types import Between
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def generative(
         memory=memory,
         compile=compile,
         detail=not no_detail,
-        keeper=keeper,
+        keeper=Recent(keeper),
         chance=chance,
         doubts=doubts,
     )
@@ -134,7 +135,7 @@ class _Generative:
     memory: Memory
     compile: bool
     detail: bool
-    keeper: Keeper | None
+    keeper: Recent
     chance: int
     doubts: list[str]
     _warned: set[str] = field(default_factory=set)
@@ -195,7 +196,7 @@ class _Generative:
                 made = self._made(ends, seed, sketch=over, proposal=proposal, progress=part)
             return to_frames(anchored(made, *ends)[0][..., : size[1], : size[0]])
 
-        return self.keeper.clip([first.pixels, last.pixels, *sketch], seed, make) if self.keeper else make()
+        return self.keeper.clip([first.pixels, last.pixels, *sketch], seed, make)
 
     def _way(self, *, over: bool) -> tuple[Sampling, list[int]]:
         """Return how a clip is sampled, from nothing or over a sketch, and the way through the levels of noise."""

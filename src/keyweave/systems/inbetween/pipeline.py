@@ -31,7 +31,9 @@ def inbetween(images: Sequence[Image], options: InbetweenOptions) -> Timeline:
     times, end = _times(len(round_trip), options)
     easings = _easings(len(images), options)
     keyframes = [Keyframe(*row) for row in zip(round_trip, times, easings, strict=True)]
-    return Timeline.through(keyframes, until=end, loop=options.loop or options.ping_pong)
+    return Timeline.through(
+        keyframes, until=end, loop=options.loop or options.ping_pong, there_and_back=options.ping_pong
+    )
 
 
 def _round_trip(images: list[Image], options: InbetweenOptions) -> list[Image]:
