@@ -298,6 +298,19 @@ def test_a_damaged_checkpoint_says_what_can_be_done(tmp_path: Path, damage: Call
     trained(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"step": None}, {"step": "some"}, {"plan": None}, {"plan": {"pace": 1}}, {"plan": [1]}]
+)
+def test_a_checkpoint_whose_words_are_damaged_says_so(tmp_path: Path, wrong: dict[str, Any]):
+    trained(tmp_path)
+    state = tmp_path / "last" / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | wrong))
+    with pytest.raises(
+        MediaError, match=r"state\.json is damaged\. Put it back from a copy, or delete .*last to begin"
+    ):
+        trained(tmp_path)
+
+
 def test_minutes_become_steps():
     task = Line()
     before = weights(task)

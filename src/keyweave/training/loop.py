@@ -154,13 +154,16 @@ def steps_done(folder: Path, plan: Plan) -> int:
     if not checkpoint.exists(folder / _LAST):
         return 0
     state = checkpoint.state_of(folder / _LAST)
-    done = int(state["step"])
+    try:
+        done, kept = int(state["step"]), Plan.from_dict(state["plan"])
+    except (KeyError, TypeError, ValueError):
+        raise checkpoint.damaged(folder / _LAST) from None
     if done > plan.steps:
         raise InputError(
             f"The training in {folder} has done {done} steps, more than the {plan.steps} of this one.",
             f"Ask for {done} steps or more, or name a new folder.",
         )
-    if not plan.goes_on(Plan.from_dict(state["plan"]), done):
+    if not plan.goes_on(kept, done):
         raise InputError(
             f"{folder} holds a training with another plan.", "Go on with the same options, or name a new folder."
         )
