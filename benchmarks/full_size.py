@@ -11,9 +11,7 @@ is drawn is noise; what is measured are seconds, and the peak of memory of each 
 import argparse
 import json
 import multiprocessing
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from keyweave.base.peak import peak_bytes
 from keyweave.diffusion.exchange import temporal_layers
 from keyweave.diffusion.noise import gaussian
 from keyweave.models.adapters import matrices_of, read_adapter
@@ -189,8 +188,7 @@ def measured(stage: str, *rest: Any) -> str:
     torch.set_num_threads(multiprocessing.cpu_count())
     began = time.perf_counter()
     told = STAGES[stage](*rest)
-    # Kibibytes, but bytes on a Mac. Files that are mapped into memory count, though the system may take them back.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = peak_bytes() or 0  # files that are mapped into memory count, though the system may take them back
     return f"{stage:<8}{time.perf_counter() - began:6.0f} s {peak / 1e9:6.1f} GB  {told}"
 
 

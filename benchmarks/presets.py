@@ -17,7 +17,6 @@ At full size, with the folder that `python benchmarks/full_size.py FOLDER --conv
 
 import argparse
 import multiprocessing
-import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -30,6 +29,7 @@ import torch
 
 from keyweave.app.engines import ENGINES
 from keyweave.base.errors import KeyweaveError
+from keyweave.base.peak import peak_bytes
 from keyweave.media.fit import fit
 from keyweave.media.types import Image
 from keyweave.metrics.records import table
@@ -84,8 +84,7 @@ def held(device: str) -> int:
     """Return the most bytes that were held at once."""
     if device.startswith(GPU):
         return torch.cuda.max_memory_reserved(device)
-    # Kibibytes, but bytes on a Mac.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_bytes() or 0
 
 
 def main() -> None:

@@ -25,24 +25,26 @@ write_clip(__import__("pathlib").Path(path), frames(), Fraction(rate), sound=Sou
 """
 
 COPY = """
-import resource, sys
+import sys
 from pathlib import Path
+from keyweave.base.peak import peak_bytes
 from keyweave.media.clips import open_frames
 from keyweave.media.sound.audio import stream_audio
 from keyweave.media.writers import write_clip
 source, copy = map(Path, sys.argv[1:])
 with open_frames(source) as film:
     made = write_clip(copy, film.frames(), film.rate, sound=stream_audio(source))
-print(made.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(made.frames, peak_bytes() / 2**20)
 """
 
 
 RETIME = """
-import resource, sys
+import sys
 from pathlib import Path
 import keyweave
+from keyweave.base.peak import peak_bytes
 made = keyweave.retime(sys.argv[1], sys.argv[2], fps=int(sys.argv[4]), engine=sys.argv[3])
-print(made.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(made.frames, peak_bytes() / 2**20)
 """
 
 

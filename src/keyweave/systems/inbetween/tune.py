@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from keyweave.base.errors import InputError
 from keyweave.base.files import replacing_folder, settle_folder
+from keyweave.base.peak import peak_bytes
 from keyweave.base.progress import SILENT, Progress
 from keyweave.base.seeds import derive
 from keyweave.diffusion.denoisers import sigmas_of
@@ -360,9 +360,4 @@ def _peak_bytes(model: VideoModel) -> int:
     """Return the most memory so far, of the device or, on a CPU, of this program."""
     if model.place.device.startswith("cuda"):
         return torch.cuda.max_memory_allocated(model.place.device)
-    try:
-        import resource  # noqa: PLC0415 - there is none on Windows
-    except ModuleNotFoundError:
-        return sum(weight.numel() * weight.element_size() for weight in model.unet.parameters())
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_bytes() or sum(weight.numel() * weight.element_size() for weight in model.unet.parameters())
