@@ -1,6 +1,5 @@
 """How much a program held is its own, whoever started it."""
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from keyweave.base import peak
 from keyweave.base.peak import peak_bytes
 
+resource = pytest.importorskip("resource")
 ITS_OWN = "from keyweave.base.peak import peak_bytes; print(peak_bytes())"
 
 

@@ -100,14 +100,24 @@ def test_what_cannot_be_a_timeline_is_refused():
         Timeline((Span(one, F(0), F(1)), Span(other, F(1), F(2))))
 
 
-@pytest.mark.parametrize("over", [-1, 1, 2, 3])
-def test_only_a_span_that_leads_there_is_walked_back(over: int):
+@pytest.mark.parametrize(("over", "fits"), [(0, True), (2, True), (-2, False), (1, False), (3, False), (4, False)])
+def test_only_a_span_that_leads_there_is_walked_back(over: int, fits: bool):
     a, b = image(1), image(2)
-    there, again = Span(Between(a, b), F(0), F(1)), Span(Between(a, b), F(2), F(3))
-    back = Span(Between(b, a), F(1), F(2), back_over=0)
-    assert Timeline((there, back)).spans[1].back_over == 0
+    there, back = Span(Between(a, b), F(0), F(1)), Span(Between(b, a), F(1), F(2))
+    again = replace(there, start=F(2), stop=F(3))
+    spans = there, back, again, replace(back, start=F(3), stop=F(4), back_over=over)
+    if fits:
+        assert Timeline(spans).spans[3].back_over == over
+        return
     with pytest.raises(InputError, match="Span 4 walks back another that does not lead there"):
-        Timeline((there, back, again, replace(back, start=F(3), stop=F(4), back_over=over if over != 2 else 1)))
+        Timeline(spans)
+
+
+def test_a_way_back_is_not_walked_back_again():
+    a, b = image(1), image(2)
+    there, back = Span(Between(a, b), F(0), F(1)), Span(Between(b, a), F(1), F(2), back_over=0)
+    with pytest.raises(InputError, match="Span 3 walks back another"):
+        Timeline((there, back, replace(there, start=F(2), stop=F(3), back_over=1)))
 
 
 def test_keyframes_that_fall_on_one_frame_are_refused():

@@ -305,9 +305,8 @@ def test_a_checkpoint_whose_words_are_damaged_says_so(tmp_path: Path, wrong: dic
     trained(tmp_path)
     state = tmp_path / "last" / "state.json"
     state.write_text(json.dumps(json.loads(state.read_text()) | wrong))
-    with pytest.raises(
-        MediaError, match=r"state\.json is damaged\. Put it back from a copy, or delete .*last to begin"
-    ):
+    words = r"last is damaged: it does not tell its step and its plan\. Put it back from a copy, or delete .*last to"
+    with pytest.raises(MediaError, match=words):
         trained(tmp_path)
 
 

@@ -58,11 +58,10 @@ def _render_span(
     # A warp that holds still asks for the same again: what is equal in a row is drawn once.
     moved = [come for before, come in pairwise([Fraction(-1), *reached]) if come != before]
     asked = [come for come in moved if come not in (0, 1) and not still]
-    if span.back_over is None:
-        drawn = iter(engine(first, last, asked, seed=seed, progress=progress) if asked else ())
-    else:
-        turned = [1 - come for come in asked]
-        drawn = iter(engine(last, first, turned, seed=seed, progress=progress) if asked else ())
+    ends = first, last
+    if span.back_over is not None:
+        ends, asked = (last, first), [1 - come for come in asked]
+    drawn = iter(engine(*ends, asked, seed=seed, progress=progress) if asked else ())
     shown_at: Fraction | None = None
     frame = first.pixels
     for come in reached:

@@ -37,17 +37,15 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         return load_file(folder / _TENSORS), state
     except (SafetensorError, FileNotFoundError) as fault:
-        raise _damaged(folder / _TENSORS, f": {fault}") from None
+        raise damaged(folder, f"{_TENSORS}: {fault}") from None
 
 
-def damaged(folder: Path) -> MediaError:
-    """Say that a checkpoint does not tell what a training says of itself."""
-    return _damaged(folder / _STATE, "")
-
-
-def _damaged(file: Path, why: str) -> MediaError:
-    hint = f"Put it back from a copy, or delete {file.parent} to begin the training anew."
-    return MediaError(f"{file} is damaged{why}.", hint)
+def damaged(folder: Path, why: str) -> MediaError:
+    """Say that a checkpoint cannot be gone on from."""
+    return MediaError(
+        f"The checkpoint {folder} is damaged: {why}.",
+        f"Put it back from a copy, or delete {folder} to begin the training anew.",
+    )
 
 
 def state_of(folder: Path) -> dict[str, Any]:

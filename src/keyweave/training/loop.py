@@ -157,7 +157,7 @@ def steps_done(folder: Path, plan: Plan) -> int:
     try:
         done, kept = int(state["step"]), Plan.from_dict(state["plan"])
     except (KeyError, TypeError, ValueError):
-        raise checkpoint.damaged(folder / _LAST) from None
+        raise checkpoint.damaged(folder / _LAST, "it does not tell its step and its plan") from None
     if done > plan.steps:
         raise InputError(
             f"The training in {folder} has done {done} steps, more than the {plan.steps} of this one.",

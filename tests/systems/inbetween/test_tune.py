@@ -13,7 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -28,12 +27,11 @@ from keyweave.media.types import Image
 from keyweave.models.adapters import FILE, matrices_of, read_adapter
 from keyweave.models.card import read_card, verify
 from keyweave.models.devices import Place
-from keyweave.systems.inbetween import encoded as shelf_room
 from keyweave.systems.inbetween import tune as tuning_room
 from keyweave.systems.inbetween.sampling import Sampling
 from keyweave.systems.inbetween.train import Clips
 from keyweave.systems.inbetween.tune import divided, measured, plan_of, tune
-from keyweave.systems.inbetween.tuning import TuneOptions, Windows, going_on, keep_options, keep_windows, refuse_others
+from keyweave.systems.inbetween.tuning import TuneOptions
 from keyweave.toyworld.scenes import scene_of
 from keyweave.toyworld.shots import shoot
 from keyweave.training.checkpoint import exists
@@ -348,19 +346,6 @@ def test_the_paper_says_how_adamw_follows(options: TuneOptions):
     assert not longer.goes_on(plan, 14_000)
 
 
-def test_a_training_goes_on_with_the_options_it_was_begun_with(tmp_path: Path):
-    first = asked(videos="a", batch=8, steps=10)
-    assert going_on(tmp_path, first) == first
-    keep_options(tmp_path, first)
-    assert going_on(tmp_path, asked(videos="a")) == first
-    assert going_on(tmp_path, asked(videos="a", steps=20, device="cpu")).steps == 20
-    with pytest.raises(InputError, match=r"was begun with --batch 8, not 4\. Leave --batch as it was"):
-        going_on(tmp_path, asked(videos="a", batch=4))
-    (tmp_path / "options.json").write_text("[]")
-    with pytest.raises(InputError, match="holds no options of this training"):
-        going_on(tmp_path, first)
-
-
 def test_a_training_does_not_go_on_with_other_clips(options: TuneOptions, videos: str, tmp_path: Path):
     own, run = tmp_path / "videos", tmp_path / "run"
     shutil.copytree(videos, own)
@@ -391,28 +376,6 @@ def test_another_number_of_steps_that_is_refused_leaves_the_training_as_it_was(d
     assert tune(options.model_copy(update={"steps": None, "minutes": 1.0}), run).steps == 6
 
 
-def test_what_else_may_have_changed_is_told_apart(tmp_path: Path):
-    first = Windows("m", (("a", "1"), ("b", "2"), ("b", "3")))
-    refuse_others(tmp_path, first)
-    keep_windows(tmp_path, first)
-    refuse_others(tmp_path, first)
-    with pytest.raises(InputError, match="was begun with another model than --model names now"):
-        refuse_others(tmp_path, replace(first, model="n"))
-    with pytest.raises(InputError, match="was begun with another adapter than --adapter names now"):
-        refuse_others(tmp_path, replace(first, adapter="f"))
-    with pytest.raises(InputError, match=r"on other clips: 1 changed \(b\)\. Bring back"):
-        refuse_others(tmp_path, replace(first, clips=(("a", "1"), ("b", "2"), ("b", "4"))))
-    with pytest.raises(InputError, match=r"on other clips: 1 gone \(b\)\. Bring back"):
-        refuse_others(tmp_path, replace(first, clips=(("a", "9"), ("b", "2"))))
-    many = tuple((f"{k}", "x") for k in range(7))
-    with pytest.raises(InputError, match=r"3 gone \(a, b, b\), 7 new \(0, 1, 2, 3, 4, \.\.\.\)\. Bring back"):
-        refuse_others(tmp_path, Windows("m", many))
-    for text in ("{", "[]", "{}", '{"model": "m", "clips": [1]}'):
-        (tmp_path / "windows.json").write_text(text)
-        with pytest.raises(InputError, match=r"windows\.json does not say what this training learns from"):
-            refuse_others(tmp_path, first)
-
-
 def test_measuring_takes_no_more_at_once_than_training(options: TuneOptions, tiny: Any):
     clips = Clips(*(torch.zeros(shape) for shape in ((3, 4, 4, 8, 8), (3, 32), (3, 32))))
     unet, sizes = deepcopy(tiny.unet), set()
@@ -421,24 +384,6 @@ def test_measuring_takes_no_more_at_once_than_training(options: TuneOptions, tin
         given = options.model_copy(update={"accumulate": accumulate})
         tuning_room._task(given, placed(tiny, unet=unet), clips, clips).measured()
         assert max(sizes) == 2 // accumulate
-
-
-def test_pictures_are_encoded_where_the_networks_compute(tiny: Any, monkeypatch: pytest.MonkeyPatch):
-    """The networks lie on the CPU until they are called; "meta" stands for the GPU that they come to."""
-    seen = []
-
-    def encode(_: Any, pictures: torch.Tensor) -> Any:
-        seen.append(pictures.device.type)
-        return SimpleNamespace(mode=lambda: torch.zeros(len(pictures), 4, 16, 16))
-
-    def look(pictures: torch.Tensor) -> Any:
-        seen.append(pictures.device.type)
-        return SimpleNamespace(image_embeds=torch.zeros(len(pictures), 32))
-
-    monkeypatch.setattr(shelf_room, "encode", encode)
-    window = np.zeros((4, 32, 32, 3), np.uint8)
-    shelf_room._row(placed(tiny, "meta", image_encoder=look), window, "a", 0)
-    assert seen == ["meta"] * 4
 
 
 def test_too_few_clips_are_refused(videos: str, options: TuneOptions, tmp_path: Path):
